@@ -1,0 +1,172 @@
+//! Records in, keys or events out. Every format has two faces:
+//!
+//! - [`keys`] walks a record once and hands out the names and addresses of its items, borrowed,
+//!   without building anything: all that matching needs. It may hand out too much, never too
+//!   little.
+//! - [`event`] decodes one item whole. It runs only for items whose keys may match, and it alone
+//!   decides what the item says.
+//!
+//! Pure: no I/O, no clock, no log. Every input, of any bytes, ends in an [`Outcome`].
+
+use std::net::IpAddr;
+
+use crate::model::{Event, EventTime, ValueError};
+
+/// An event format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Zeek `dns` and `conn` rows as JSON.
+    ZeekJson,
+    /// One `dnstap.Dnstap` protobuf message a record.
+    Dnstap,
+    /// DNS-collector JSON, nested or flat.
+    DnsCollectorJson,
+    /// goflow2 `FlowMessage`, bare or length-delimited (then several a record).
+    Goflow2Protobuf,
+    /// goflow2 JSON, snake case or the older camel case.
+    Goflow2Json,
+    /// Our own JSON, one or several lines a record.
+    GannetJson,
+    /// Our own protobuf, one `EventBatch` a record.
+    GannetProtobuf,
+}
+
+/// Where a decoder puts what it finds while it walks a record: all keys of an item, then its
+/// end, then the next item.
+pub trait KeySink {
+    /// A domain name in text form (any case, a trailing dot allowed, escapes as in
+    /// `model::DomainName::parse`). JSON escapes are already undone.
+    fn name(&mut self, name: &[u8]);
+
+    /// An address, unmapped, with its port if it is a flow's; the addresses of DNS answers have
+    /// none.
+    fn address(&mut self, address: IpAddr, port: Option<u16>);
+
+    /// Ends an item: the keys since the last end are its keys.
+    fn end(&mut self, item: Item<'_>);
+}
+
+/// One item of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Item<'r> {
+    /// Its bytes, to be given to [`event`].
+    pub bytes: &'r [u8],
+    /// What it is, as far as the key scan can tell.
+    pub outcome: Outcome,
+}
+
+/// What an item of a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// An event of ours.
+    Event,
+    /// Well formed, but not an event of ours: another log type, a marker.
+    Ignored,
+    /// Undecodable.
+    Rejected(Reject),
+}
+
+/// Why an item is undecodable. The names are metric labels and dead-letter reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+pub enum Reject {
+    /// The record has no bytes.
+    #[error("empty record")]
+    Empty,
+    /// Not JSON, or JSON cut short.
+    #[error("not JSON")]
+    NotJson,
+    /// JSON nested deeper than the limit.
+    #[error("JSON nested too deeply")]
+    TooDeep,
+    /// Not the protobuf message that the format expects, or one cut short.
+    #[error("not the expected protobuf message")]
+    NotProtobuf,
+    /// Not a DNS message, or one cut short before the end of its question.
+    #[error("not a DNS message")]
+    NotDns,
+    /// A field that the event needs is missing or has another type.
+    #[error("a needed field is missing or has another type")]
+    Schema,
+    /// An address that is none.
+    #[error("not an address")]
+    BadAddress,
+    /// A time that is none, and the record has no timestamp either.
+    #[error("no usable time")]
+    NoTime,
+    /// More items in one record than the limit.
+    #[error("too many items in one record")]
+    TooMany,
+}
+
+/// Most items of one record; what follows is rejected as one [`Reject::TooMany`].
+pub const ITEMS_MAX: usize = 100_000;
+
+/// Deepest nesting of JSON that is read.
+pub const JSON_DEPTH_MAX: usize = 32;
+
+impl Format {
+    /// All formats.
+    pub const ALL: [Self; 7] = [
+        Self::ZeekJson,
+        Self::Dnstap,
+        Self::DnsCollectorJson,
+        Self::Goflow2Protobuf,
+        Self::Goflow2Json,
+        Self::GannetJson,
+        Self::GannetProtobuf,
+    ];
+
+    /// The name in configurations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ZeekJson => "zeek-json",
+            Self::Dnstap => "dnstap",
+            Self::DnsCollectorJson => "dns-collector-json",
+            Self::Goflow2Protobuf => "goflow2-protobuf",
+            Self::Goflow2Json => "goflow2-json",
+            Self::GannetJson => "gannet-json",
+            Self::GannetProtobuf => "gannet-protobuf",
+        }
+    }
+}
+
+impl std::str::FromStr for Format {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        Self::ALL
+            .into_iter()
+            .find(|format| format.as_str() == text)
+            .ok_or_else(|| ValueError::new(text, &Self::ALL.map(Self::as_str)))
+    }
+}
+
+impl Reject {
+    /// All reasons.
+    pub const ALL: [Self; 9] = [
+        Self::Empty,
+        Self::NotJson,
+        Self::TooDeep,
+        Self::NotProtobuf,
+        Self::NotDns,
+        Self::Schema,
+        Self::BadAddress,
+        Self::NoTime,
+        Self::TooMany,
+    ];
+
+    /// The value of the `reason` label.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::NotJson => "not_json",
+            Self::TooDeep => "too_deep",
+            Self::NotProtobuf => "not_protobuf",
+            Self::NotDns => "not_dns",
+            Self::Schema => "schema",
+            Self::BadAddress => "bad_address",
+            Self::NoTime => "no_time",
+            Self::TooMany => "too_many",
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Plain values that every other module speaks in: names, addresses, times, events,
+//! indicators, matches, hits, leases and episodes. No I/O, no clock, no logging.
+
+mod episode;
+mod event;
+mod hit;
+mod id;
+mod indicator;
+mod lease;
+mod matched;
+mod name;
+mod net;
+mod time;
+
+pub use episode::{Advice, Episode, Spell};
+pub use event::{
+    Answer, ConnState, DnsEvent, DnsMessage, DnsSide, Endpoint, Event, EventKind, FlowEvent, Half,
+    Initiator, TimeSource, qtype_name, qtype_number, rcode_name, rcode_number,
+};
+pub use hit::{
+    Attribution, Direction, DnsFacts, Evidence, Flag, FlowFacts, Hit, HitKind, HitMatch, Position,
+    SnapshotId, VictimReason,
+};
+pub use id::{EpisodeId, EventFingerprint, HitId, IdHasher};
+pub use indicator::{
+    Indicator, IndicatorState, IndicatorValue, Role, Scope, ValueError, VictimDirection,
+};
+pub use lease::{Lease, LeaseError, PortBlock};
+pub use matched::{Field, Match, MatchKind, MatchedIndicator, Side};
+pub use name::{DomainName, NAME_LEN_MAX, NameBuf, NameError};
+pub use net::{HostPort, Networks, ParseNetError, parse_address, parse_prefix, unmapped};
+pub use time::{EventTime, TimeError};
