@@ -9,5 +9,7 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
+pub mod config;
+pub mod decode;
 pub mod model;
 pub mod proto;

@@ -10,26 +10,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::{Event, EventTime, ValueError};
-
-/// An event format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// Zeek `dns` and `conn` rows as JSON.
-    ZeekJson,
-    /// One `dnstap.Dnstap` protobuf message a record.
-    Dnstap,
-    /// DNS-collector JSON, nested or flat.
-    DnsCollectorJson,
-    /// goflow2 `FlowMessage`, bare or length-delimited (then several a record).
-    Goflow2Protobuf,
-    /// goflow2 JSON, snake case or the older camel case.
-    Goflow2Json,
-    /// Our own JSON, one or several lines a record.
-    GannetJson,
-    /// Our own protobuf, one `EventBatch` a record.
-    GannetProtobuf,
-}
+use crate::model::{Event, EventFormat, EventTime};
 
 /// Where a decoder puts what it finds while it walks a record: all keys of an item, then its
 /// end, then the next item.
@@ -103,43 +84,6 @@ pub const ITEMS_MAX: usize = 100_000;
 
 /// Deepest nesting of JSON that is read.
 pub const JSON_DEPTH_MAX: usize = 32;
-
-impl Format {
-    /// All formats.
-    pub const ALL: [Self; 7] = [
-        Self::ZeekJson,
-        Self::Dnstap,
-        Self::DnsCollectorJson,
-        Self::Goflow2Protobuf,
-        Self::Goflow2Json,
-        Self::GannetJson,
-        Self::GannetProtobuf,
-    ];
-
-    /// The name in configurations.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ZeekJson => "zeek-json",
-            Self::Dnstap => "dnstap",
-            Self::DnsCollectorJson => "dns-collector-json",
-            Self::Goflow2Protobuf => "goflow2-protobuf",
-            Self::Goflow2Json => "goflow2-json",
-            Self::GannetJson => "gannet-json",
-            Self::GannetProtobuf => "gannet-protobuf",
-        }
-    }
-}
-
-impl std::str::FromStr for Format {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        Self::ALL
-            .into_iter()
-            .find(|format| format.as_str() == text)
-            .ok_or_else(|| ValueError::new(text, &Self::ALL.map(Self::as_str)))
-    }
-}
 
 impl Reject {
     /// All reasons.

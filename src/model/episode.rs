@@ -1,6 +1,7 @@
 //! Episodes: all hits of one subscriber on one campaign, as a notifier needs them.
 
 use super::event::Endpoint;
+use super::format::Named;
 use super::hit::{Attribution, Evidence, Flag};
 use super::id::EpisodeId;
 use super::indicator::Role;
@@ -85,15 +86,25 @@ pub enum Advice {
     Observe,
 }
 
-impl Advice {
-    /// All advices.
-    pub const ALL: [Self; 4] = [
+impl Named for Advice {
+    const ALL: &'static [Self] = &[
         Self::Infostealer,
         Self::Payload,
         Self::Phishing,
         Self::Observe,
     ];
 
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Infostealer => "infostealer",
+            Self::Payload => "payload",
+            Self::Phishing => "phishing",
+            Self::Observe => "observe",
+        }
+    }
+}
+
+impl Advice {
     /// The advice for indicators of `roles` in an episode that has victim evidence or not.
     pub fn of(roles: &[Role], victim: bool) -> Self {
         if !victim {
@@ -108,16 +119,6 @@ impl Advice {
             Self::Phishing
         } else {
             Self::Observe
-        }
-    }
-
-    /// The written form.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Infostealer => "infostealer",
-            Self::Payload => "payload",
-            Self::Phishing => "phishing",
-            Self::Observe => "observe",
         }
     }
 

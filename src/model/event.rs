@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use super::format::Named;
 use super::net::HostPort;
 use super::time::EventTime;
 
@@ -35,20 +36,14 @@ pub enum TimeSource {
     Record,
 }
 
-impl TimeSource {
-    /// The written form.
-    pub fn as_str(self) -> &'static str {
+impl Named for TimeSource {
+    const ALL: &'static [Self] = &[Self::Event, Self::Record];
+
+    fn as_str(self) -> &'static str {
         match self {
             Self::Event => "event",
             Self::Record => "record",
         }
-    }
-
-    /// The inverse of [`Self::as_str`].
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Event, Self::Record]
-            .into_iter()
-            .find(|source| source.as_str() == name)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Hits: a match with its event and its reasons, as emitted on the hits topic.
 
 use super::event::{Endpoint, TimeSource};
+use super::format::Named;
 use super::id::{EventFingerprint, HitId};
 use super::matched::{Field, MatchKind, MatchedIndicator, Side};
 use super::time::EventTime;
@@ -216,9 +217,8 @@ pub enum Attribution {
     None,
 }
 
-impl Evidence {
-    /// All, weakest first.
-    pub const ALL: [Self; 5] = [
+impl Named for Evidence {
+    const ALL: &'static [Self] = &[
         Self::LookedUp,
         Self::Resolved,
         Self::Attempted,
@@ -226,8 +226,7 @@ impl Evidence {
         Self::Transferred,
     ];
 
-    /// The written form.
-    pub fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::LookedUp => "looked_up",
             Self::Resolved => "resolved",
@@ -236,39 +235,23 @@ impl Evidence {
             Self::Transferred => "transferred",
         }
     }
-
-    /// The inverse of [`Self::as_str`].
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|evidence| evidence.as_str() == name)
-    }
 }
 
-impl Flag {
-    /// All flags.
-    pub const ALL: [Self; 2] = [Self::Blocked, Self::Sinkholed];
+impl Named for Flag {
+    const ALL: &'static [Self] = &[Self::Blocked, Self::Sinkholed];
 
-    /// The written form.
-    pub fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Blocked => "blocked",
             Self::Sinkholed => "sinkholed",
         }
     }
-
-    /// The inverse of [`Self::as_str`].
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|flag| flag.as_str() == name)
-    }
 }
 
-impl Direction {
-    /// All directions.
-    pub const ALL: [Self; 4] = [Self::Outbound, Self::Inbound, Self::Internal, Self::Transit];
+impl Named for Direction {
+    const ALL: &'static [Self] = &[Self::Outbound, Self::Inbound, Self::Internal, Self::Transit];
 
-    /// The written form.
-    pub fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Outbound => "outbound",
             Self::Inbound => "inbound",
@@ -276,18 +259,10 @@ impl Direction {
             Self::Transit => "transit",
         }
     }
-
-    /// The inverse of [`Self::as_str`].
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|direction| direction.as_str() == name)
-    }
 }
 
-impl VictimReason {
-    /// All reasons.
-    pub const ALL: [Self; 7] = [
+impl Named for VictimReason {
+    const ALL: &'static [Self] = &[
         Self::ResolverToAuthority,
         Self::Resolver,
         Self::InboundScan,
@@ -297,8 +272,7 @@ impl VictimReason {
         Self::NotValidAtEvent,
     ];
 
-    /// The written form.
-    pub fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::ResolverToAuthority => "resolver_to_authority",
             Self::Resolver => "resolver",
@@ -309,16 +283,10 @@ impl VictimReason {
             Self::NotValidAtEvent => "not_valid_at_event",
         }
     }
-
-    /// The inverse of [`Self::as_str`].
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
-    }
 }
 
-impl Attribution {
-    /// All, surest first.
-    pub const ALL: [Self; 5] = [
+impl Named for Attribution {
+    const ALL: &'static [Self] = &[
         Self::Exact,
         Self::Grace,
         Self::Ambiguous,
@@ -326,8 +294,7 @@ impl Attribution {
         Self::None,
     ];
 
-    /// The written form.
-    pub fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Exact => "exact",
             Self::Grace => "grace",

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::format::Named;
 use super::name::DomainName;
 use super::time::EventTime;
 
@@ -137,9 +138,8 @@ impl ValueError {
     }
 }
 
-impl Role {
-    /// All roles.
-    pub const ALL: [Self; 7] = [
+impl Named for Role {
+    const ALL: &'static [Self] = &[
         Self::C2,
         Self::Payload,
         Self::Phishing,
@@ -149,8 +149,7 @@ impl Role {
         Self::Allow,
     ];
 
-    /// The written form.
-    pub fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::C2 => "c2",
             Self::Payload => "payload",
@@ -161,7 +160,9 @@ impl Role {
             Self::Allow => "allow",
         }
     }
+}
 
+impl Role {
     /// The direction that counts as victim evidence unless the feed says otherwise.
     pub fn victim_direction(self) -> VictimDirection {
         match self {
@@ -171,28 +172,15 @@ impl Role {
     }
 }
 
-impl std::str::FromStr for Role {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.as_str() == text)
-            .ok_or_else(|| ValueError::new(text, &Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl IndicatorState {
-    /// All states.
-    pub const ALL: [Self; 4] = [
+impl Named for IndicatorState {
+    const ALL: &'static [Self] = &[
         Self::Active,
         Self::TakenDown,
         Self::Sinkholed,
         Self::Revoked,
     ];
 
-    /// The written form.
-    pub fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::TakenDown => "taken_down",
@@ -202,40 +190,16 @@ impl IndicatorState {
     }
 }
 
-impl std::str::FromStr for IndicatorState {
-    type Err = ValueError;
+impl Named for VictimDirection {
+    const ALL: &'static [Self] = &[Self::Outbound, Self::Inbound, Self::Any, Self::None];
 
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        Self::ALL
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or_else(|| ValueError::new(text, &Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl VictimDirection {
-    /// All directions.
-    pub const ALL: [Self; 4] = [Self::Outbound, Self::Inbound, Self::Any, Self::None];
-
-    /// The written form.
-    pub fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Outbound => "outbound",
             Self::Inbound => "inbound",
             Self::Any => "any",
             Self::None => "none",
         }
-    }
-}
-
-impl std::str::FromStr for VictimDirection {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, ValueError> {
-        Self::ALL
-            .into_iter()
-            .find(|direction| direction.as_str() == text)
-            .ok_or_else(|| ValueError::new(text, &Self::ALL.map(Self::as_str)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::format::Named;
 use super::indicator::{IndicatorState, Role, VictimDirection};
 use super::time::EventTime;
 
@@ -91,9 +92,8 @@ pub enum Side {
     Remote,
 }
 
-impl Field {
-    /// All fields.
-    pub const ALL: [Self; 5] = [
+impl Named for Field {
+    const ALL: &'static [Self] = &[
         Self::Qname,
         Self::AnswerName,
         Self::AnswerAddress,
@@ -101,8 +101,7 @@ impl Field {
         Self::Destination,
     ];
 
-    /// The written form.
-    pub fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Qname => "qname",
             Self::AnswerName => "cname",
@@ -111,16 +110,10 @@ impl Field {
             Self::Destination => "dst",
         }
     }
-
-    /// The inverse of [`Self::as_str`].
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.as_str() == name)
-    }
 }
 
-impl MatchKind {
-    /// All kinds.
-    pub const ALL: [Self; 5] = [
+impl Named for MatchKind {
+    const ALL: &'static [Self] = &[
         Self::Exact,
         Self::Parent,
         Self::Pattern,
@@ -128,8 +121,7 @@ impl MatchKind {
         Self::Prefix,
     ];
 
-    /// The written form.
-    pub fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Exact => "exact",
             Self::Parent => "parent",
@@ -138,26 +130,15 @@ impl MatchKind {
             Self::Prefix => "prefix",
         }
     }
-
-    /// The inverse of [`Self::as_str`].
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
 }
 
-impl Side {
-    /// The written form.
-    pub fn as_str(self) -> &'static str {
+impl Named for Side {
+    const ALL: &'static [Self] = &[Self::Client, Self::Remote];
+
+    fn as_str(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Remote => "remote",
         }
-    }
-
-    /// The inverse of [`Self::as_str`].
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Client, Self::Remote]
-            .into_iter()
-            .find(|side| side.as_str() == name)
     }
 }

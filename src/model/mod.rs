@@ -3,6 +3,7 @@
 
 mod episode;
 mod event;
+mod format;
 mod hit;
 mod id;
 mod indicator;
@@ -17,6 +18,7 @@ pub use event::{
     Answer, ConnState, DnsEvent, DnsMessage, DnsSide, Endpoint, Event, EventKind, FlowEvent, Half,
     Initiator, TimeSource, qtype_name, qtype_number, rcode_name, rcode_number,
 };
+pub use format::{EventFormat, FeedFormat, LeaseFormat, NameEngine, Named, OutputFormat};
 pub use hit::{
     Attribution, Direction, DnsFacts, Evidence, Flag, FlowFacts, Hit, HitKind, HitMatch, Position,
     SnapshotId, VictimReason,
