@@ -35,12 +35,16 @@ pub fn parse_address(text: &str) -> Result<IpAddr, ParseNetError> {
     text.parse().map(unmapped).map_err(|_| ParseNetError)
 }
 
-/// Parses `address/length`, clearing host bits; a mapped IPv6 prefix of 96 bits or more
+/// Parses `address/length` with an address as strict as that of [`parse_address`], clearing host
+/// bits; a mapped IPv6 prefix of 96 bits or more
 /// becomes the IPv4 prefix that it stands for.
 ///
 /// # Errors
 /// [`ParseNetError`] when `text` is anything else.
 pub fn parse_prefix(text: &str) -> Result<IpNet, ParseNetError> {
+    // The prefix type itself would take octal for decimal.
+    let (address, _) = text.split_once('/').ok_or(ParseNetError)?;
+    parse_address(address)?;
     let net: IpNet = text.parse().map_err(|_| ParseNetError)?;
     let net = match net {
         IpNet::V4(_) => net,
@@ -127,6 +131,7 @@ mod tests {
         for text in [
             "1.2.3",
             "010.1.1.1",
+            "010.1.1.1/8",
             "1.2.3.4.5",
             "fe80::1%eth0",
             "",

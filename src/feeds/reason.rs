@@ -1,0 +1,82 @@
+//! Why rows are refused and what is remarked about accepted ones: the values of `reason`
+//! labels, a small closed set. Names that do not parse add those of `NameError::reason`; whoever
+//! takes the indicators adds its own.
+
+/// A reason, as counted and as shown.
+pub type Reason = &'static str;
+
+/// The line is longer than 64 KiB.
+pub const LINE_TOO_LONG: Reason = "line_too_long";
+/// The value is not UTF-8.
+pub const NOT_UTF8: Reason = "not_utf8";
+/// Nothing is left once quotes and separators are removed.
+pub const EMPTY_VALUE: Reason = "empty_value";
+/// More than one value, or a value and prose.
+pub const EXTRA_TEXT: Reason = "extra_text";
+/// A URL with a path, a query or a user: no name or address alone says what it lists.
+pub const URL: Reason = "url";
+/// The path of a URL without a host.
+pub const PATH: Reason = "path";
+/// A mail address.
+pub const EMAIL: Reason = "email";
+/// The hash of a file.
+pub const HASH: Reason = "hash";
+/// Nearly an address: octal, short, out of range, with a zone.
+pub const BAD_ADDRESS: Reason = "bad_address";
+/// Nearly a prefix.
+pub const BAD_PREFIX: Reason = "bad_prefix";
+/// A port that is none.
+pub const BAD_PORT: Reason = "bad_port";
+/// A range that ends before it starts or mixes families.
+pub const BAD_RANGE: Reason = "bad_range";
+/// A range that needs too many prefixes.
+pub const RANGE_TOO_WIDE: Reason = "range_too_wide";
+/// A character that no listed name holds.
+pub const ODD_CHARACTER: Reason = "odd_character";
+/// A pattern without a letter or digit, or with a character that no name holds.
+pub const BAD_PATTERN: Reason = "bad_pattern";
+/// A pattern longer than a name can be.
+pub const PATTERN_TOO_LONG: Reason = "pattern_too_long";
+/// `hosts`: the row does not start with an address.
+pub const NO_ADDRESS: Reason = "no_address";
+/// `hosts`: the row has an address and nothing else.
+pub const NO_NAME: Reason = "no_name";
+/// `hosts`: the address is a real one, so the row tells where a name is, not that it is bad.
+pub const NOT_A_SINK: Reason = "not_a_sink";
+/// `adblock`: a rule about pages, not about names.
+pub const UNSUPPORTED_RULE: Reason = "unsupported_rule";
+/// `adblock`: an option that narrows the rule in a way that DNS and flows cannot tell.
+pub const UNSUPPORTED_OPTION: Reason = "unsupported_option";
+/// `csv`: the row ends before the column of the value.
+pub const MISSING_VALUE: Reason = "missing_value";
+/// `csv`: a quote that is never closed, or only after more than 64 KiB.
+pub const UNCLOSED_QUOTE: Reason = "unclosed_quote";
+/// `csv`: more columns than any feed has.
+pub const TOO_MANY_COLUMNS: Reason = "too_many_columns";
+/// `gannet-json`: not a JSON object with the fields of an indicator.
+pub const BAD_JSON: Reason = "bad_json";
+/// `gannet-json`: an object of another schema.
+pub const UNKNOWN_SCHEMA: Reason = "unknown_schema";
+/// A role that does not exist.
+pub const BAD_ROLE: Reason = "bad_role";
+/// A state that does not exist.
+pub const BAD_STATE: Reason = "bad_state";
+/// A scope that does not exist.
+pub const BAD_SCOPE: Reason = "bad_scope";
+/// A confidence that is not 0 to 100.
+pub const BAD_CONFIDENCE: Reason = "bad_confidence";
+/// A time that is none, or one without an offset where it needs one.
+pub const BAD_TIME: Reason = "bad_time";
+/// A validity that ends when or before it starts.
+pub const BAD_VALIDITY: Reason = "bad_validity";
+
+/// Remark: host bits of a prefix were cleared.
+pub const HOST_BITS: Reason = "host_bits";
+/// Remark: the port of `name:port` was dropped, since names have none.
+pub const PORT_DROPPED: Reason = "port_dropped";
+/// Remark: tags beyond the first 32 were dropped.
+pub const TAGS_DROPPED: Reason = "tags_dropped";
+/// Remark: a file of a directory holds no row.
+pub const EMPTY_FILE: Reason = "empty_file";
+/// Remark: more than half of the rows of one file of a directory were refused.
+pub const MOSTLY_REFUSED_FILE: Reason = "mostly_refused_file";

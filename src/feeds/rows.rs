@@ -1,0 +1,301 @@
+//! Where all formats put their rows: offers indicators to the taker and counts what became of
+//! every row.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use super::ParseOptions;
+use super::error::FeedError;
+use super::read::Line;
+use super::reason::{self, Reason};
+use super::refang::refang;
+use super::report::{FeedReport, RefusedRow};
+use super::value::{self, Found};
+use crate::model::{EventTime, Indicator, IndicatorState, IndicatorValue, Role, Scope};
+
+/// What became of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Row {
+    /// Every value of it was taken.
+    Accepted,
+    /// It belongs to the format but lists nothing.
+    Ignored,
+    /// Blank, or a comment: not a row.
+    Comment,
+}
+
+/// What a row says about its value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts<'a> {
+    /// The feed's own id.
+    pub(super) id: Option<&'a str>,
+    /// What it is used for.
+    pub(super) role: Role,
+    /// The malware family.
+    pub(super) malware: Option<&'a str>,
+    /// 0 to 100.
+    pub(super) confidence: u8,
+    /// First instant at which it is valid.
+    pub(super) valid_from: Option<EventTime>,
+    /// First instant at which it is no longer valid.
+    pub(super) valid_until: Option<EventTime>,
+    /// What became of it.
+    pub(super) state: IndicatorState,
+    /// Where to read about it.
+    pub(super) reference: Option<&'a str>,
+    /// Free words.
+    pub(super) tags: &'a [&'a str],
+}
+
+impl<'a> Facts<'a> {
+    /// What holds where a row says nothing.
+    pub(super) fn of(options: &ParseOptions<'a>) -> Self {
+        Self {
+            id: None,
+            role: options.role,
+            malware: options.malware,
+            confidence: options.confidence,
+            valid_from: None,
+            valid_until: None,
+            state: IndicatorState::Active,
+            reference: None,
+            tags: &[],
+        }
+    }
+
+    /// Whether the validity holds any instant.
+    ///
+    /// # Errors
+    /// [`reason::BAD_VALIDITY`] if it holds none.
+    pub(super) fn check_validity(&self) -> Result<(), Reason> {
+        match (self.valid_from, self.valid_until) {
+            (Some(from), Some(until)) if until <= from => Err(reason::BAD_VALIDITY),
+            (Some(_) | None, Some(_) | None) => Ok(()),
+        }
+    }
+}
+
+/// Most tags of a row that are kept.
+pub(super) const TAGS_MAX: usize = 32;
+
+/// The tags of one row.
+pub(super) struct Tags<'a> {
+    /// The kept ones, then empty room.
+    kept: [&'a str; TAGS_MAX],
+    /// How many are kept.
+    len: usize,
+    /// Whether there were more.
+    dropped: bool,
+}
+
+impl<'a> Tags<'a> {
+    /// The first [`TAGS_MAX`] of `tags` that are not blank.
+    pub(super) fn of(tags: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut kept = [""; TAGS_MAX];
+        let mut all = tags
+            .into_iter()
+            .map(str::trim)
+            .filter(|tag| !tag.is_empty());
+        let mut len = 0;
+        for (room, tag) in kept.iter_mut().zip(&mut all) {
+            *room = tag;
+            len += 1;
+        }
+        let dropped = len == TAGS_MAX && all.next().is_some();
+        Self { kept, len, dropped }
+    }
+
+    /// The tags.
+    pub(super) fn kept(&self) -> &[&'a str] {
+        self.kept.get(..self.len).unwrap_or_default()
+    }
+
+    /// Whether some were dropped.
+    pub(super) fn dropped(&self) -> bool {
+        self.dropped
+    }
+}
+
+/// Counts rows and hands out their indicators.
+pub(super) struct Rows<'t> {
+    /// Takes the indicators, or says why not.
+    take: &'t mut dyn FnMut(&Indicator<'_>) -> Result<(), Reason>,
+    /// What was counted so far.
+    report: FeedReport,
+    /// The file that is read now.
+    file: PathBuf,
+    /// Rows and refused rows before that file.
+    before: (u64, u64),
+}
+
+impl<'t> Rows<'t> {
+    /// Nothing counted yet.
+    pub(super) fn new(take: &'t mut dyn FnMut(&Indicator<'_>) -> Result<(), Reason>) -> Self {
+        Self {
+            take,
+            report: FeedReport::default(),
+            file: PathBuf::new(),
+            before: (0, 0),
+        }
+    }
+
+    /// Bytes read so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.report.bytes
+    }
+
+    /// Goes on to `file`.
+    pub(super) fn begin_file(&mut self, file: &Path) {
+        self.file = file.to_owned();
+        self.before = (self.report.rows, self.report.refused_total());
+    }
+
+    /// Ends a file, with `bytes` read of the whole feed; remarks on one of several that has
+    /// little to give.
+    pub(super) fn end_file(&mut self, bytes: u64, of_several: bool) {
+        self.report.bytes = bytes;
+        if !of_several {
+            return;
+        }
+        let rows = self.report.rows - self.before.0;
+        let refused = self.report.refused_total() - self.before.1;
+        if rows == 0 {
+            self.remark(reason::EMPTY_FILE);
+        } else if refused > rows / 2 {
+            self.remark(reason::MOSTLY_REFUSED_FILE);
+        }
+    }
+
+    /// Counts a remark.
+    pub(super) fn remark(&mut self, remark: Reason) {
+        *self.report.warnings.entry(remark).or_default() += 1;
+    }
+
+    /// Offers whatever `written` is, with `facts`; `bare` is what a bare name means.
+    ///
+    /// # Errors
+    /// The [`Reason`] when it is nothing, or refused.
+    pub(super) fn offer(
+        &mut self,
+        written: &str,
+        bare: Scope,
+        facts: &Facts<'_>,
+    ) -> Result<(), Reason> {
+        let written = value::strip(written);
+        let refanged = refang(written);
+        if matches!(refanged, Cow::Owned(_)) {
+            self.report.refanged += 1;
+        }
+        let mut scratch = value::scratch();
+        let detected = value::detect(value::strip(&refanged), bare, &mut scratch)?;
+        match detected.found {
+            Found::One(value) => self.take(value, written, facts)?,
+            Found::Range(mut nets) => {
+                nets.try_for_each(|net| self.take(IndicatorValue::Prefix(net), written, facts))?;
+            }
+        }
+        if let Some(remark) = detected.remark {
+            self.remark(remark);
+        }
+        Ok(())
+    }
+
+    /// Hands out one indicator.
+    ///
+    /// # Errors
+    /// The [`Reason`] for which the taker refuses it.
+    pub(super) fn take(
+        &mut self,
+        value: IndicatorValue<'_>,
+        written: &str,
+        facts: &Facts<'_>,
+    ) -> Result<(), Reason> {
+        let Facts {
+            id,
+            role,
+            malware,
+            confidence,
+            valid_from,
+            valid_until,
+            state,
+            reference,
+            tags,
+        } = *facts;
+        (self.take)(&Indicator {
+            value,
+            written,
+            id,
+            role,
+            malware,
+            confidence,
+            valid_from,
+            valid_until,
+            state,
+            reference,
+            tags,
+        })?;
+        self.report.indicators += 1;
+        Ok(())
+    }
+
+    /// Counts a line and what became of it.
+    pub(super) fn count(&mut self, line: Line<'_>, outcome: Result<Row, Reason>) {
+        match outcome {
+            Ok(Row::Comment) => return,
+            Ok(Row::Accepted) => self.report.accepted += 1,
+            Ok(Row::Ignored) => self.report.ignored += 1,
+            Err(reason) => self.refuse(line, reason, 1),
+        }
+        self.report.rows += 1;
+    }
+
+    /// Counts `n_lines` lines from `line` on that are refused together.
+    pub(super) fn count_refused(&mut self, line: Line<'_>, reason: Reason, n_lines: u64) {
+        self.refuse(line, reason, n_lines);
+        self.report.rows += n_lines;
+    }
+
+    /// Notes refused rows.
+    fn refuse(&mut self, line: Line<'_>, reason: Reason, n_lines: u64) {
+        *self.report.refused.entry(reason).or_default() += n_lines;
+        if self.report.samples.len() < FeedReport::SAMPLES_MAX {
+            self.report.samples.push(RefusedRow {
+                file: self.file.clone(),
+                line: line.number,
+                reason,
+                text: RefusedRow::shown(line.bytes),
+            });
+        }
+    }
+
+    /// What was counted, if the feed at `path` can be used.
+    ///
+    /// # Errors
+    /// [`FeedError`] `Empty`, `TooManyRefused` or `NothingAccepted`.
+    pub(super) fn finish(self, path: &Path) -> Result<FeedReport, FeedError> {
+        let report = self.report;
+        let path = path.to_owned();
+        let (rows, refused) = (report.rows, report.refused_total());
+        if rows == 0 {
+            return Err(FeedError::Empty { path });
+        }
+        if let (true, Some(first)) = (refused > rows / 2, report.samples.first()) {
+            return Err(FeedError::TooManyRefused {
+                path,
+                refused,
+                rows,
+                first: Box::new(first.clone()),
+            });
+        }
+        if report.indicators == 0 {
+            return Err(FeedError::NothingAccepted { path, rows });
+        }
+        Ok(report)
+    }
+
+    /// What was counted so far, for tests of what [`Rows::finish`] refuses.
+    #[cfg(test)]
+    pub(super) fn report(&self) -> &FeedReport {
+        &self.report
+    }
+}
