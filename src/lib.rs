@@ -14,3 +14,5 @@ pub mod decode;
 pub mod feeds;
 pub mod model;
 pub mod proto;
+pub mod sink;
+pub mod source;

@@ -1,6 +1,8 @@
 //! The configuration as it is meant: checked, with every default filled in. The written form,
 //! its rules and its errors live in the children.
 
+mod client;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,0 +1,330 @@
+//! The life of the process after its parts are built: first snapshot, stages, signals, drain.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle as Task;
+
+use super::health::Health;
+use super::identify_stage::start_identify;
+use super::match_stage::{MatchStage, MatchStageOptions};
+use super::observe::{IdentifyObserver, ReloadObserver, WorkerObserver};
+use super::{AppError, Role, RunOptions, build_options, now, orientation};
+use crate::config::Config;
+use crate::http::{HttpState, Server};
+use crate::pipeline::{IdentifyStageOptions, WorkerOptions};
+use crate::reload::{Reload, Reloader};
+use crate::source::{KafkaReaderOptions, Stream, cluster_id};
+use crate::telemetry::prometheus::Exporter;
+
+/// How long one attempt to reach the brokers takes at start.
+const BROKER_WAIT: Duration = Duration::from_secs(5);
+
+/// How often feeds that could not be loaded are tried again before there is a snapshot.
+const FEEDS_RETRY: Duration = Duration::from_secs(10);
+
+/// How often replaced snapshots are looked after.
+const RETIRE_EVERY: Duration = Duration::from_millis(200);
+
+/// What a shutdown may take beyond the drain itself: leaving the group, closing.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
+/// The control plane.
+pub(super) struct Control {
+    config: Config,
+    options: RunOptions,
+    exporter: Exporter,
+    health: Arc<Health>,
+    reloader: Arc<Reloader>,
+    stop: Arc<AtomicBool>,
+}
+
+/// The signals that are served.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    Stop,
+    Reload,
+}
+
+/// The stages that run.
+#[derive(Default)]
+struct Stages {
+    matching: Option<MatchStage>,
+    identify: Option<JoinHandle<bool>>,
+}
+
+impl Control {
+    /// A control plane for `config`.
+    pub(super) fn new(config: Config, options: RunOptions, exporter: Exporter) -> Self {
+        let reloader = Reloader::new(config.feeds.clone(), build_options(config.matching));
+        Self {
+            config,
+            options,
+            exporter,
+            health: Arc::default(),
+            reloader: Arc::new(reloader),
+            stop: Arc::default(),
+        }
+    }
+
+    /// Runs until a signal asks to stop; `true` when the drain was complete.
+    pub(super) async fn run(self) -> Result<bool, AppError> {
+        let mut signals = Signals::listen().map_err(AppError::Runtime)?;
+        let (http_stop, http) = self.serve_http().await?;
+        if self.matches() {
+            self.health.needs_snapshot();
+        }
+        let mut stages = Stages::default();
+        let stopped = tokio::select! {
+            started = self.start(&mut stages) => {
+                started.map_err(AppError::Runtime)?;
+                false
+            }
+            () = signals.stop() => true,
+        };
+        if !stopped {
+            self.serve(&mut signals, &stages).await;
+        }
+        tracing::info!("stopping: draining what is in flight");
+        self.health.stopping();
+        self.stop.store(true, Ordering::Relaxed);
+        let clean = tokio::select! {
+            clean = self.join(stages) => clean,
+            () = signals.stop() => {
+                tracing::warn!("asked twice: stopping at once");
+                false
+            }
+        };
+        http_stop.send_replace(true);
+        if let Some(http) = http {
+            let _ = http.await;
+        }
+        tracing::info!(clean, "stopped");
+        Ok(clean)
+    }
+
+    fn matches(&self) -> bool {
+        matches!(self.options.role, Role::All | Role::Match)
+    }
+
+    fn identifies(&self) -> bool {
+        matches!(self.options.role, Role::All | Role::Identify)
+            && self.config.identify.is_some()
+            && !self.options.dry_run
+    }
+
+    /// Starts the HTTP server, if one is configured.
+    async fn serve_http(&self) -> Result<(watch::Sender<bool>, Option<Task<()>>), AppError> {
+        let (stop, stopped) = watch::channel(false);
+        let Some(http) = self.config.http else { return Ok((stop, None)) };
+        let server = Server::bind(http.listen).await?;
+        tracing::info!(address = %server.address(), "serving health and metrics");
+        let (live, ready) = (Arc::clone(&self.health), Arc::clone(&self.health));
+        let exporter = self.exporter.clone();
+        let state = HttpState {
+            live: Arc::new(move || live.live()),
+            ready: Arc::new(move || ready.ready()),
+            metrics: Arc::new(move || exporter.render()),
+        };
+        Ok((stop, Some(tokio::spawn(server.serve(state, stopped)))))
+    }
+
+    /// Loads the first snapshot, reaches the brokers, starts the stages. Waits as long as it
+    /// takes: nothing is consumed before.
+    async fn start(&self, stages: &mut Stages) -> std::io::Result<()> {
+        if self.matches() {
+            let observer = ReloadObserver::register(&self.health);
+            while !self.reload(&observer).await {
+                tokio::time::sleep(FEEDS_RETRY).await;
+            }
+        }
+        let cluster = self.reach_brokers().await;
+        if let (true, Some(snapshots)) = (self.matches(), self.reloader.reader()) {
+            let options = self.match_options(&cluster);
+            let streams = Arc::clone(&options.reader.streams);
+            stages.matching = Some(MatchStage::start(&options, &snapshots, &self.stop, &|member| {
+                let mut observer = WorkerObserver::register(member, &streams, &self.health);
+                Box::new(move |output| observer.report(&output))
+            })?);
+        }
+        if let (true, Some(identify)) = (self.identifies(), &self.config.identify) {
+            let options = IdentifyStageOptions {
+                kafka: self.config.kafka.clone(),
+                hits_cluster: self.config.output.clone(),
+                hits: self.config.hits.clone(),
+                episodes: self.config.episodes.clone(),
+                identify: identify.clone(),
+                cluster,
+                now,
+            };
+            let mut observer = IdentifyObserver::register(&self.health);
+            let report = Box::new(move |output: crate::pipeline::IdentifyOutput<'_>| {
+                observer.report(&output);
+            });
+            let started = start_identify(options, &self.config.output, &self.stop, report)?;
+            stages.identify = Some(started);
+        }
+        tracing::info!(role = ?self.options.role, dry_run = self.options.dry_run, "running");
+        Ok(())
+    }
+
+    /// Asks the brokers for the cluster's id until they answer.
+    async fn reach_brokers(&self) -> String {
+        loop {
+            let cluster = self.config.kafka.cluster.clone();
+            let asked = tokio::task::spawn_blocking(move || cluster_id(&cluster, BROKER_WAIT)).await;
+            match asked {
+                Ok(Ok(id)) => {
+                    self.health.problem("brokers", None);
+                    tracing::info!(cluster = id, "brokers reached");
+                    return id;
+                }
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "will try again");
+                    self.health.problem("brokers", Some(error.to_string()));
+                }
+                Err(error) => tracing::error!(%error, "asking the brokers failed"),
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    fn match_options(&self, cluster: &str) -> MatchStageOptions {
+        let mut streams = Vec::new();
+        let mut starts = Vec::new();
+        for source in &self.config.sources {
+            for topic in &source.topics {
+                streams.push(Stream {
+                    source: source.name.clone(),
+                    topic: topic.clone(),
+                    format: source.format,
+                });
+                starts.push(source.start);
+            }
+        }
+        MatchStageOptions {
+            reader: KafkaReaderOptions {
+                kafka: self.config.kafka.clone(),
+                member: 0,
+                streams: streams.into(),
+                starts,
+            },
+            output: (!self.options.dry_run).then(|| self.config.output.clone()),
+            worker: WorkerOptions {
+                workers: self.config.workers,
+                hits: self.config.hits.clone(),
+                dead: self.config.dead.clone(),
+                cluster: cluster.to_owned(),
+                orientation: Arc::new(orientation(&self.config.networks)),
+                commits: !self.options.dry_run,
+                now,
+            },
+        }
+    }
+
+    /// Serves signals until one asks to stop, or a stage has ended by itself.
+    async fn serve(&self, signals: &mut Signals, stages: &Stages) {
+        let observer = ReloadObserver::register(&self.health);
+        let mut retire = tokio::time::interval(RETIRE_EVERY);
+        loop {
+            tokio::select! {
+                asked = signals.next() => match asked {
+                    Ask::Stop => return,
+                    Ask::Reload => {
+                        tracing::info!("reloading feeds");
+                        self.reload(&observer).await;
+                    }
+                },
+                _ = retire.tick() => {
+                    let reloader = Arc::clone(&self.reloader);
+                    let _ = tokio::task::spawn_blocking(move || reloader.retire()).await;
+                    if stages.ended() {
+                        tracing::error!("a stage has ended by itself");
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Builds a snapshot off the runtime's own threads; whether one was published.
+    async fn reload(&self, observer: &ReloadObserver) -> bool {
+        let reloader = Arc::clone(&self.reloader);
+        match tokio::task::spawn_blocking(move || reloader.reload()).await {
+            Ok(reload) => {
+                observer.report(&reload);
+                matches!(reload, Reload::Published(_))
+            }
+            Err(error) => {
+                tracing::error!(%error, "a build failed; the snapshot in use stays");
+                false
+            }
+        }
+    }
+
+    /// Waits for the stages, as long as a drain may take; whether nothing was left.
+    async fn join(&self, stages: Stages) -> bool {
+        let deadline = Instant::now() + self.config.workers.drain_timeout + CLOSE_WAIT;
+        while !stages.finished() {
+            if Instant::now() > deadline {
+                tracing::error!("a stage did not end in time and is left behind");
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let left = stages.matching.map_or(0, MatchStage::join);
+        let identified = stages.identify.is_none_or(|thread| thread.join().unwrap_or(false));
+        if left > 0 {
+            tracing::error!(left, "messages were not acknowledged; their records are read again");
+        }
+        left == 0 && identified
+    }
+}
+
+impl Stages {
+    /// Whether all stages have ended.
+    fn finished(&self) -> bool {
+        self.matching.as_ref().is_none_or(MatchStage::finished)
+            && self.identify.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Whether a stage that was started has ended.
+    fn ended(&self) -> bool {
+        self.matching.as_ref().is_some_and(MatchStage::finished)
+            || self.identify.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Ask {
+        tokio::select! {
+            _ = self.terminate.recv() => Ask::Stop,
+            _ = self.interrupt.recv() => Ask::Stop,
+            _ = self.hangup.recv() => Ask::Reload,
+        }
+    }
+
+    /// Ends when a signal asks to stop; others are passed over.
+    async fn stop(&mut self) {
+        while self.next().await != Ask::Stop {}
+    }
+}

@@ -1,0 +1,156 @@
+//! What `/livez` and `/readyz` answer, gathered from the parts as they report.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::http::{FeedStatus, Readiness, SnapshotStatus};
+use crate::reload::Published;
+
+/// A thread that has not been heard of for so long is not alive.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// The state of the process, as its parts report it.
+#[derive(Default)]
+pub(super) struct Health {
+    state: Mutex<State>,
+}
+
+/// What the parts reported.
+#[derive(Default)]
+struct State {
+    snapshot: Option<(SnapshotStatus, Instant)>,
+    feeds: BTreeMap<String, Feed>,
+    /// By worker: when it was heard of, and how many partitions it has.
+    workers: BTreeMap<usize, (Instant, usize)>,
+    /// When the identify stage was heard of, and whether it is active.
+    identify: Option<(Instant, bool)>,
+    /// By subject: what is wrong now.
+    problems: BTreeMap<String, String>,
+    /// Whether there must be a snapshot to be ready.
+    needs_snapshot: bool,
+    stopping: bool,
+}
+
+/// A feed's last loads.
+#[derive(Default)]
+struct Feed {
+    loaded_at: Option<Instant>,
+    error: Option<String>,
+}
+
+impl Health {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This process matches, so it is not ready without a snapshot.
+    pub(super) fn needs_snapshot(&self) {
+        self.state().needs_snapshot = true;
+    }
+
+    /// A snapshot was published.
+    pub(super) fn published(&self, published: &Published) {
+        let now = Instant::now();
+        let mut state = self.state();
+        for feed in &published.feeds {
+            let entry = state.feeds.entry(feed.name.clone()).or_default();
+            *entry = Feed { loaded_at: Some(now), error: None };
+        }
+        state.problems.remove("feeds");
+        state.snapshot = Some((
+            SnapshotStatus {
+                generation: published.generation,
+                hash: published.hash.clone(),
+                indicators: published.indicators,
+                age: Duration::ZERO,
+            },
+            now,
+        ));
+    }
+
+    /// A load failed: `errors` by feed name.
+    pub(super) fn load_failed(&self, errors: &[(String, String)]) {
+        let mut state = self.state();
+        for (feed, error) in errors {
+            state.feeds.entry(feed.clone()).or_default().error = Some(error.clone());
+        }
+    }
+
+    /// A worker was heard of; it has `partitions` if it says so.
+    pub(super) fn worker(&self, member: usize, partitions: Option<usize>) {
+        let mut state = self.state();
+        let entry = state.workers.entry(member).or_insert((Instant::now(), 0));
+        entry.0 = Instant::now();
+        if let Some(partitions) = partitions {
+            entry.1 = partitions;
+        }
+    }
+
+    /// The identify stage was heard of; it is active or stands by if it says so.
+    pub(super) fn identify(&self, active: Option<bool>) {
+        let mut state = self.state();
+        let was = state.identify.is_some_and(|(_, active)| active);
+        state.identify = Some((Instant::now(), active.unwrap_or(was)));
+    }
+
+    /// Something is wrong with `subject`; `None`: no longer.
+    pub(super) fn problem(&self, subject: &str, what: Option<String>) {
+        let mut state = self.state();
+        match what {
+            Some(what) => {
+                state.problems.insert(subject.to_owned(), what);
+            }
+            None => {
+                state.problems.remove(subject);
+            }
+        }
+    }
+
+    /// The process is stopping: no longer ready.
+    pub(super) fn stopping(&self) {
+        self.state().stopping = true;
+    }
+
+    /// Whether all threads were heard of lately.
+    pub(super) fn live(&self) -> Result<(), String> {
+        let state = self.state();
+        for (member, (heard, _)) in &state.workers {
+            if heard.elapsed() > SILENCE_MAX {
+                return Err(format!("worker {member} is silent for {:?}", heard.elapsed()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the process does its job.
+    pub(super) fn ready(&self) -> Readiness {
+        let state = self.state();
+        let mut reasons: Vec<String> =
+            state.problems.iter().map(|(subject, what)| format!("{subject}: {what}")).collect();
+        if state.needs_snapshot && state.snapshot.is_none() {
+            reasons.push("no snapshot: nothing is consumed".to_owned());
+        }
+        if state.stopping {
+            reasons.push("stopping".to_owned());
+        }
+        Readiness {
+            reasons,
+            snapshot: state.snapshot.as_ref().map(|(snapshot, since)| SnapshotStatus {
+                age: since.elapsed(),
+                ..snapshot.clone()
+            }),
+            partitions: state.workers.values().map(|(_, partitions)| partitions).sum(),
+            standby: state.identify.is_some_and(|(_, active)| !active),
+            feeds: state
+                .feeds
+                .iter()
+                .map(|(name, feed)| FeedStatus {
+                    name: name.clone(),
+                    age: feed.loaded_at.map(|at| at.elapsed()),
+                    error: feed.error.clone(),
+                })
+                .collect(),
+        }
+    }
+}

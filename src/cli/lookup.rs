@@ -1,0 +1,121 @@
+//! `gannet lookup`: would a value match, by which indicators, and why not.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use serde_json::json;
+
+use super::feed_options::{FeedArguments, load_feeds};
+use super::{FAILED, Outcome, load_config, terminal};
+use crate::app;
+use crate::encode;
+use crate::model::{EventTime, Named};
+use crate::snapshot::Lookup;
+
+/// The arguments of `gannet lookup`.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Domains, addresses or address:port.
+    #[arg(required = true, value_name = "VALUE")]
+    values: Vec<String>,
+
+    #[command(flatten)]
+    feeds: FeedArguments,
+
+    /// A configuration, for its feeds.
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["feeds", "allow"])]
+    config: Option<PathBuf>,
+
+    /// The time of the event that is asked about (RFC 3339); default: now.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+
+    /// One JSON object a value.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Looks the values up. Exits 1 when none of them would match.
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let at = match &arguments.at {
+        Some(text) => EventTime::parse_rfc3339(text)
+            .with_context(|| format!("--at `{text}` is not an RFC 3339 time with an offset"))?,
+        None => app::now(),
+    };
+    let (feeds, options) = match &arguments.config {
+        Some(path) => {
+            let config = load_config(path)?;
+            (config.feeds, app::build_options(config.matching))
+        }
+        None => (arguments.feeds.configs(), arguments.feeds.build_options()),
+    };
+    if feeds.is_empty() {
+        bail!("nothing to look in: give --feed [FORMAT:]PATH or -c FILE");
+    }
+    let loaded = load_feeds(&feeds, options)?;
+    let mut any = false;
+    for value in &arguments.values {
+        let found = loaded.snapshot.lookup(value, Some(at));
+        any |= found.would_match;
+        if arguments.json {
+            terminal::print_json(&as_json(value, &found))?;
+        } else {
+            terminal::print(&as_text(value, &found))?;
+        }
+    }
+    Ok(if any { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// The `gannet.lookup.v1` object.
+fn as_json(value: &str, found: &Lookup) -> serde_json::Value {
+    let matches: Vec<serde_json::Value> = found
+        .matches
+        .iter()
+        .map(|found| {
+            json!({"kind": found.kind.as_str(), "value": found.value,
+                   "valid_at_event": found.valid_at_event})
+        })
+        .collect();
+    let indicators: Vec<serde_json::Value> = found
+        .matches
+        .iter()
+        .flat_map(|found| found.indicators.iter().map(encode::indicator_json))
+        .collect();
+    json!({
+        "schema": "gannet.lookup.v1",
+        "value": value,
+        "listed": found.listed,
+        "would_match": found.would_match,
+        "why_not": found.why_not,
+        "matches": matches,
+        "indicators": indicators,
+    })
+}
+
+/// A few lines for a person.
+fn as_text(value: &str, found: &Lookup) -> String {
+    let mut text = match (found.would_match, found.listed, found.why_not) {
+        (true, _, _) => format!("{value}: would match\n"),
+        (false, true, Some(why)) => format!("{value}: listed, would not match ({why})\n"),
+        (false, _, Some(why)) => format!("{value}: would not match ({why})\n"),
+        (false, _, None) => format!("{value}: not listed\n"),
+    };
+    for found in &found.matches {
+        for indicator in &found.indicators {
+            let malware =
+                indicator.malware.as_deref().map_or(String::new(), |name| format!(", {name}"));
+            text.push_str(&format!(
+                "  {} {} (feed {}, as `{}`, {}, {}{malware}, confidence {})\n",
+                found.kind.as_str(),
+                found.value,
+                indicator.feed,
+                indicator.written,
+                indicator.role.as_str(),
+                indicator.state.as_str(),
+                indicator.confidence
+            ));
+        }
+    }
+    text
+}

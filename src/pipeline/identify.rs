@@ -1,0 +1,400 @@
+//! The identify stage's loop: one active instance reads all partitions of the hits topic, waits
+//! for leases, folds hits into episodes in its store, and sends episodes that are due. Everything
+//! that decides lives in `identify`; here are only its ways in and out.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::config::{ClusterConfig, EpisodesConfig, IdentifyConfig, KafkaConfig, LeaseLocation, TopicConfig};
+use crate::decode;
+use crate::encode;
+use crate::identify::{
+    AttributionRules, Identifier, IdentifyError, IncomingHit, Settings, StepReport,
+};
+use crate::model::{EpisodeId, EventTime, LeaseFormat, Named};
+use crate::sink::{MessageSink, Outgoing};
+use crate::source::{Election, OwnedRecord, PartitionReader, SourceError};
+
+/// How often the ends of the lease topics and our standing are asked for when nothing waits.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// How often new partitions are looked for.
+const PARTITIONS_REFRESH: Duration = Duration::from_secs(30);
+
+/// Longest wait for episodes to be acknowledged before they count as not sent.
+const SEND_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Most lease records taken in one go.
+const LEASES_BATCH: usize = 10_000;
+
+/// What the stage is told once.
+#[derive(Clone)]
+pub struct IdentifyStageOptions {
+    /// The cluster that holds leases, and our group.
+    pub kafka: KafkaConfig,
+    /// The cluster that holds hits.
+    pub hits_cluster: ClusterConfig,
+    /// The hits topic.
+    pub hits: TopicConfig,
+    /// The episodes topic.
+    pub episodes: EpisodesConfig,
+    /// How hits become victims.
+    pub identify: IdentifyConfig,
+    /// The id of the cluster that holds the hits.
+    pub cluster: String,
+    /// The clock.
+    pub now: fn() -> EventTime,
+}
+
+/// What the stage reports while it works.
+#[derive(Debug)]
+pub enum IdentifyOutput<'a> {
+    /// Whether this instance is the active one.
+    Active(bool),
+    /// A step was committed.
+    Step {
+        /// What it came to.
+        report: &'a StepReport,
+        /// Hits that could not be decoded.
+        rejected: u64,
+        /// The next offset of each partition of the hits topic.
+        positions: &'a [(i32, i64)],
+    },
+    /// Leases were read.
+    Leases {
+        /// Leases known.
+        known: usize,
+        /// Records that are no leases.
+        rejected: u64,
+        /// The lease topic, and the next offset of each of its partitions.
+        topic: &'a str,
+        /// The offsets.
+        positions: &'a [(i32, i64)],
+    },
+    /// Episodes were acknowledged.
+    Sent {
+        /// How many.
+        episodes: u64,
+    },
+    /// What is known now.
+    Totals {
+        /// Episodes.
+        episodes: u64,
+        /// Subscribers with victim evidence.
+        victims: u64,
+    },
+    /// Something failed and is tried again.
+    Failed(&'a IdentifyStageError),
+}
+
+/// Why the stage cannot go on. It is tried again from its last commit.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentifyStageError {
+    /// Kafka.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The store, or a lease file.
+    #[error(transparent)]
+    Identify(#[from] IdentifyError),
+    /// A lease file could not be read.
+    #[error("cannot read leases {path}")]
+    LeaseFile {
+        /// The full path.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Episodes were not acknowledged in time; they stay due.
+    #[error("episodes not acknowledged within {0:?}")]
+    NotAcknowledged(Duration),
+}
+
+/// The stage.
+pub struct IdentifyStage<S> {
+    options: IdentifyStageOptions,
+    sink: S,
+    /// Counts the rounds of sending, so that late acknowledgements of one that was given up
+    /// are recognized.
+    round: u64,
+}
+
+/// A lease topic and how far it was read.
+struct LeaseTopic {
+    topic: String,
+    format: LeaseFormat,
+    reader: PartitionReader,
+}
+
+/// The state of the active instance.
+struct Active {
+    identifier: Identifier,
+    hits: PartitionReader,
+    leases: Vec<LeaseTopic>,
+    confirmed_at: Instant,
+    refreshed_at: Instant,
+}
+
+impl<S: MessageSink> IdentifyStage<S> {
+    /// A stage that sends episodes to `sink`.
+    pub fn new(options: IdentifyStageOptions, sink: S) -> Self {
+        Self { options, sink, round: 0 }
+    }
+
+    /// Stands by until this instance is active, works, and goes back to standing by when it is
+    /// overtaken; until `stop`. Failures are reported and tried again.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the client library refuses the configuration.
+    pub fn run(
+        mut self,
+        stop: &AtomicBool,
+        report: &mut dyn FnMut(IdentifyOutput<'_>),
+    ) -> Result<(), SourceError> {
+        let group = format!("{}.identify", self.options.kafka.group);
+        let mut member = self.options.kafka.clone();
+        member.cluster = self.options.hits_cluster.clone();
+        let election = Election::stand(&member, &group, &self.options.hits.topic)?;
+        while !stop.load(Ordering::Relaxed) {
+            if !election.serve(Duration::from_millis(100)) {
+                continue;
+            }
+            report(IdentifyOutput::Active(true));
+            let worked = self
+                .open(report)
+                .and_then(|mut active| self.work(&mut active, &election, stop, report));
+            report(IdentifyOutput::Active(false));
+            if let Err(error) = worked {
+                report(IdentifyOutput::Failed(&error));
+                election.serve(Duration::from_secs(1));
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the store and the topics.
+    fn open(
+        &self,
+        report: &mut dyn FnMut(IdentifyOutput<'_>),
+    ) -> Result<Active, IdentifyStageError> {
+        let IdentifyStageOptions { kafka, hits_cluster, hits, identify, cluster, episodes, .. } =
+            &self.options;
+        let settings = Settings {
+            quiet_period: identify.quiet_period,
+            repeats_kept: identify.repeats_kept,
+            wait_max: identify.wait_max,
+            waiting_max: identify.waiting_max,
+            leases_max: identify.leases_max,
+            update_interval: episodes.update_interval,
+            rules: AttributionRules {
+                guard_band: identify.guard_band,
+                grace: identify.lease_grace,
+            },
+        };
+        let origin = format!("{cluster}/{}", hits.topic);
+        let mut identifier = Identifier::open(&identify.store, settings, &origin)?;
+        let mut leases = Vec::new();
+        for source in &identify.leases {
+            match &source.location {
+                LeaseLocation::Path(path) => {
+                    let rejected = read_lease_file(path, source.format, &mut identifier)?;
+                    let topic = path.display().to_string();
+                    report(IdentifyOutput::Leases {
+                        known: identifier.leases().len(),
+                        rejected,
+                        topic: &topic,
+                        positions: &[],
+                    });
+                }
+                LeaseLocation::Topic(topic) => leases.push(LeaseTopic {
+                    topic: topic.clone(),
+                    format: source.format,
+                    reader: PartitionReader::open(&kafka.cluster, topic, &[])?,
+                }),
+            }
+        }
+        if leases.is_empty() {
+            identifier.set_known_until(EventTime::MAX);
+        }
+        let hits = PartitionReader::open(hits_cluster, &hits.topic, &identifier.positions())?;
+        let now = Instant::now();
+        Ok(Active { identifier, hits, leases, confirmed_at: now, refreshed_at: now })
+    }
+
+    /// Works while this instance is active.
+    fn work(
+        &mut self,
+        active: &mut Active,
+        election: &Election,
+        stop: &AtomicBool,
+        report: &mut dyn FnMut(IdentifyOutput<'_>),
+    ) -> Result<(), IdentifyStageError> {
+        self.catch_up_leases(active, stop, report)?;
+        self.confirm(active, election)?;
+        while !stop.load(Ordering::Relaxed) && election.serve(Duration::ZERO) {
+            let wait = Duration::from_millis(50);
+            let records = active.hits.read(self.options.identify.commit_hits_max, wait)?;
+            // Leases that were there before these hits must be known before they are judged.
+            if !records.is_empty() || active.refreshed_at.elapsed() > REFRESH {
+                self.catch_up_leases(active, stop, report)?;
+            }
+            self.step(active, &records, report)?;
+            if active.confirmed_at.elapsed() > REFRESH {
+                self.confirm(active, election)?;
+            }
+            self.send_due(active, report)?;
+            if active.refreshed_at.elapsed() > PARTITIONS_REFRESH {
+                active.hits.refresh()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads every lease topic to the end that it has now.
+    fn catch_up_leases(
+        &self,
+        active: &mut Active,
+        stop: &AtomicBool,
+        report: &mut dyn FnMut(IdentifyOutput<'_>),
+    ) -> Result<(), IdentifyStageError> {
+        active.refreshed_at = Instant::now();
+        if active.leases.is_empty() {
+            return Ok(());
+        }
+        let asked_at = (self.options.now)();
+        for topic in &mut active.leases {
+            while topic.reader.behind()? > 0 && !stop.load(Ordering::Relaxed) {
+                let records = topic.reader.read(LEASES_BATCH, Duration::from_millis(50))?;
+                let mut rejected = 0;
+                for record in &records {
+                    rejected += take_leases(topic.format, &record.value, &mut active.identifier);
+                }
+                report(IdentifyOutput::Leases {
+                    known: active.identifier.leases().len(),
+                    rejected,
+                    topic: &topic.topic,
+                    positions: &topic.reader.positions(),
+                });
+            }
+        }
+        let known_until = asked_at.saturating_sub(self.options.identify.lease_delay);
+        active.identifier.set_known_until(known_until);
+        Ok(())
+    }
+
+    /// Folds `records` into the store: one transaction.
+    fn step(
+        &self,
+        active: &mut Active,
+        records: &[OwnedRecord],
+        report: &mut dyn FnMut(IdentifyOutput<'_>),
+    ) -> Result<(), IdentifyStageError> {
+        let now = (self.options.now)();
+        let mut rejected = 0;
+        let mut hits = Vec::with_capacity(records.len());
+        for record in records {
+            match decode::hit::hit(self.options.hits.format, &record.value) {
+                Ok(hit) => hits.push(IncomingHit {
+                    hit,
+                    partition: record.partition,
+                    offset: record.offset,
+                    record_time: record.timestamp_ms.map_or(now, EventTime::from_millis),
+                }),
+                Err(reject) => {
+                    rejected += 1;
+                    let (partition, offset) = (record.partition, record.offset);
+                    tracing::warn!(%reject, partition, offset, "not a hit; passed over");
+                }
+            }
+        }
+        let positions = active.hits.positions();
+        let step = active.identifier.step(hits, &positions, now)?;
+        if !records.is_empty() {
+            report(IdentifyOutput::Step { report: &step, rejected, positions: &positions });
+            report(IdentifyOutput::Totals {
+                episodes: active.identifier.episodes_total(),
+                victims: active.identifier.victims_total(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Asks the broker whether this instance is still the active one.
+    fn confirm(&self, active: &mut Active, election: &Election) -> Result<(), IdentifyStageError> {
+        let next = active
+            .hits
+            .positions()
+            .iter()
+            .find(|(partition, _)| *partition == 0)
+            .map_or(0, |(_, next)| *next);
+        election.confirm(next)?;
+        active.confirmed_at = Instant::now();
+        Ok(())
+    }
+
+    /// Sends the episodes that are due, waits for their acknowledgement, and notes it.
+    fn send_due(
+        &mut self,
+        active: &mut Active,
+        report: &mut dyn FnMut(IdentifyOutput<'_>),
+    ) -> Result<(), IdentifyStageError> {
+        let due = active.identifier.due_episodes((self.options.now)())?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        self.round += 1;
+        let episodes = &self.options.episodes;
+        for episode in &due {
+            let mut value = Vec::with_capacity(1024);
+            encode::episode(episodes.format, episode, &mut value);
+            self.sink.send(Outgoing {
+                topic: episodes.topic.clone(),
+                key: Some(episode.episode_id.to_string().into_bytes()),
+                value,
+                headers: vec![(
+                    "content-type".to_owned(),
+                    format!("gannet.episode.v1+{}", episodes.format.as_str()).into_bytes(),
+                )],
+                token: self.round,
+            });
+        }
+        let deadline = Instant::now() + SEND_WAIT_MAX;
+        let mut acknowledged = 0;
+        while acknowledged < due.len() {
+            let tokens = self.sink.poll(Duration::from_millis(5)).tokens;
+            acknowledged += tokens.iter().filter(|token| **token == self.round).count();
+            if Instant::now() > deadline {
+                self.sink.abandon();
+                return Err(IdentifyStageError::NotAcknowledged(SEND_WAIT_MAX));
+            }
+        }
+        let ids: Vec<EpisodeId> = due.iter().map(|episode| episode.episode_id).collect();
+        active.identifier.mark_sent(&ids, (self.options.now)())?;
+        report(IdentifyOutput::Sent { episodes: due.len() as u64 });
+        Ok(())
+    }
+}
+
+/// Reads a lease file whole; says how many lines are no leases.
+fn read_lease_file(
+    path: &std::path::Path,
+    format: LeaseFormat,
+    identifier: &mut Identifier,
+) -> Result<u64, IdentifyStageError> {
+    let bytes = std::fs::read(path)
+        .map_err(|source| IdentifyStageError::LeaseFile { path: path.to_owned(), source })?;
+    Ok(take_leases(format, &bytes, identifier))
+}
+
+/// Takes the leases of one record or file; says how many items are none.
+fn take_leases(format: LeaseFormat, bytes: &[u8], identifier: &mut Identifier) -> u64 {
+    let mut rejected = 0;
+    decode::lease::leases(format, bytes, &mut |lease| match lease {
+        Ok(lease) => {
+            if !identifier.leases_mut().insert(lease) {
+                rejected += 1;
+            }
+        }
+        Err(_) => rejected += 1,
+    });
+    rejected
+}

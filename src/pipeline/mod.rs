@@ -1,0 +1,14 @@
+//! The stages strung together. [`process`] is the whole data path, for Kafka, files and the
+//! demo alike: read it first. The worker loop and the commit protocol live in the children.
+
+mod identify;
+mod process;
+mod scan;
+mod stats;
+mod worker;
+
+pub use identify::{IdentifyOutput, IdentifyStage, IdentifyStageError, IdentifyStageOptions};
+pub use process::{DeadLetter, Output, Path, process};
+pub use scan::{Scan, ScanProgress, ScanReport, scan};
+pub use stats::{BatchStats, StreamStats};
+pub use worker::{Worker, WorkerOptions, WorkerOutput};

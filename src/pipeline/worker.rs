@@ -1,0 +1,352 @@
+//! One worker of the match stage: read, process, emit, commit. It runs to completion on its own
+//! thread and shares nothing but the snapshot. The commit protocol: an offset is committed
+//! when every hit and dead letter of the records before it is acknowledged, at intervals, at a
+//! revocation, and at the end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::process::{DeadLetter, Output, Path, process};
+use super::stats::BatchStats;
+use crate::config::{DeadConfig, TopicConfig, WorkersConfig};
+use crate::encode;
+use crate::hits::Orientation;
+use crate::model::{EventTime, Hit, Named};
+use crate::sink::{MessageSink, Outgoing};
+use crate::snapshot::SnapshotReader;
+use crate::source::{
+    BatchId, CommitWait, Gap, NextOffset, Progress, ReadLimits, Record, RecordReader, SourceError,
+    Stream, StreamId, Watermark,
+};
+
+/// Largest hit that is sent whole; brokers take 1 MiB a message unless told otherwise.
+const HIT_BYTES_MAX: usize = 900 * 1024;
+
+/// How long a worker waits after a read that failed.
+const ERROR_WAIT: Duration = Duration::from_millis(500);
+
+/// What a worker is told once.
+#[derive(Clone)]
+pub struct WorkerOptions {
+    /// Batches, commits, drains.
+    pub workers: WorkersConfig,
+    /// Where hits go.
+    pub hits: TopicConfig,
+    /// Where dead letters go.
+    pub dead: DeadConfig,
+    /// The id of the cluster that is read.
+    pub cluster: String,
+    /// Which networks are whose.
+    pub orientation: Arc<Orientation>,
+    /// Whether offsets are committed; not in a dry run.
+    pub commits: bool,
+    /// The clock, for `matched_at`.
+    pub now: fn() -> EventTime,
+}
+
+/// What a worker reports while it works, a batch at most once each.
+#[derive(Debug)]
+pub enum WorkerOutput<'a> {
+    /// A batch was processed.
+    Batch {
+        /// What it came to.
+        stats: &'a BatchStats,
+        /// The next offset of every partition in it.
+        next: &'a [NextOffset],
+    },
+    /// Messages were acknowledged, or failed and are sent again.
+    Acknowledged {
+        /// How many were acknowledged.
+        done: u64,
+        /// How many failed.
+        failed: u64,
+    },
+    /// Offsets were committed (or, unwaited, sent).
+    Committed {
+        /// Whether it worked.
+        done: bool,
+    },
+    /// Partitions were given back or lost.
+    Revoked {
+        /// Lost without warning.
+        lost: bool,
+    },
+    /// Records were gone before they could be read.
+    Gap(Gap),
+    /// The state at this moment, about once a second.
+    State {
+        /// Partitions assigned.
+        assigned: usize,
+        /// Messages not acknowledged.
+        unacknowledged: usize,
+        /// Records behind, a partition.
+        lag: &'a [(StreamId, i32, i64)],
+    },
+    /// A read failed; it is tried again.
+    ReadFailed(&'a SourceError),
+}
+
+/// A worker.
+pub struct Worker<R, S> {
+    reader: R,
+    sink: S,
+    snapshots: SnapshotReader,
+    options: WorkerOptions,
+    watermark: Watermark,
+    stats: BatchStats,
+    next: Vec<NextOffset>,
+    committed_at: Instant,
+    reported_at: Instant,
+}
+
+impl<R: RecordReader, S: MessageSink> Worker<R, S> {
+    /// A worker that reads from `reader` and sends to `sink`.
+    pub fn new(reader: R, sink: S, snapshots: SnapshotReader, options: WorkerOptions) -> Self {
+        let stats = BatchStats::new(reader.streams().len());
+        Self {
+            reader,
+            sink,
+            snapshots,
+            options,
+            watermark: Watermark::default(),
+            stats,
+            next: Vec::new(),
+            committed_at: Instant::now(),
+            reported_at: Instant::now(),
+        }
+    }
+
+    /// Works until `stop` is set or the reader has ended, then drains: waits for what is in
+    /// flight, commits, and says how many messages were left unacknowledged.
+    ///
+    /// # Errors
+    /// [`SourceError::Fatal`] when the reader must be built anew; nothing unacknowledged was
+    /// committed.
+    pub fn run(
+        mut self,
+        stop: &AtomicBool,
+        report: &mut dyn FnMut(WorkerOutput<'_>),
+    ) -> Result<usize, SourceError> {
+        while !stop.load(Ordering::Relaxed) {
+            if !self.turn(report)? {
+                break;
+            }
+        }
+        let left = self.drain(report);
+        self.commit(CommitWait::Done, report);
+        if left > 0 {
+            self.sink.abandon();
+        }
+        Ok(left)
+    }
+
+    /// One turn of the loop; `false` when the reader has ended.
+    fn turn(&mut self, report: &mut dyn FnMut(WorkerOutput<'_>)) -> Result<bool, SourceError> {
+        let full = self.watermark.outstanding() >= self.options.workers.unacknowledged_max;
+        self.reader.hold(full)?;
+        self.acknowledge(if full { Duration::from_millis(20) } else { Duration::ZERO }, report);
+        match self.read_batch() {
+            Ok(Progress::Read) => {
+                report(WorkerOutput::Batch { stats: &self.stats, next: &self.next });
+                self.stats.clear();
+            }
+            Ok(Progress::Idle) => {}
+            Ok(Progress::Revoking) => {
+                self.drain(report);
+                self.commit(CommitWait::Done, report);
+                self.watermark.forget();
+                self.reader.release()?;
+                report(WorkerOutput::Revoked { lost: false });
+            }
+            Ok(Progress::Lost) => {
+                self.watermark.forget();
+                self.reader.release()?;
+                report(WorkerOutput::Revoked { lost: true });
+            }
+            Ok(Progress::Ended) => return Ok(false),
+            Err(error @ SourceError::Fatal(_)) => return Err(error),
+            Err(error) => {
+                report(WorkerOutput::ReadFailed(&error));
+                self.acknowledge(ERROR_WAIT, report);
+            }
+        }
+        if self.committed_at.elapsed() >= self.options.workers.commit_interval {
+            self.commit(CommitWait::Sent, report);
+        }
+        if self.reported_at.elapsed() >= Duration::from_secs(1) {
+            self.reported_at = Instant::now();
+            report(WorkerOutput::State {
+                assigned: self.reader.assigned(),
+                unacknowledged: self.watermark.outstanding(),
+                lag: &self.reader.lag(),
+            });
+        }
+        for gap in self.reader.take_gaps() {
+            report(WorkerOutput::Gap(gap));
+        }
+        Ok(true)
+    }
+
+    /// Reads and processes one batch under one snapshot.
+    fn read_batch(&mut self) -> Result<Progress, SourceError> {
+        let limits = ReadLimits {
+            records_max: self.options.workers.batch_records_max,
+            wait: self.options.workers.batch_wait,
+        };
+        let streams = Arc::clone(self.reader.streams());
+        let (options, watermark, stats) = (&self.options, &mut self.watermark, &mut self.stats);
+        let (snapshots, sink, next) = (&mut self.snapshots, &mut self.sink, &mut self.next);
+        self.reader.read(limits, &mut |records| {
+            let path = Path {
+                snapshot: snapshots.current(),
+                orientation: &options.orientation,
+                streams: &streams,
+                cluster: &options.cluster,
+                now: (options.now)(),
+            };
+            let batch = watermark.open();
+            let mut output = Messages { sink, options, streams: &streams, batch, sent: 0 };
+            process(records, path, &mut output, stats);
+            let sent = output.sent;
+            watermark.sent(batch, sent);
+            *next = next_offsets(records);
+            watermark.close(batch, next.clone());
+        })
+    }
+
+    /// Takes acknowledgements, working for up to `wait`.
+    fn acknowledge(&mut self, wait: Duration, report: &mut dyn FnMut(WorkerOutput<'_>)) {
+        let acknowledged = self.sink.poll(wait);
+        for token in &acknowledged.tokens {
+            self.watermark.acknowledge(BatchId::from_token(*token));
+        }
+        let done = acknowledged.tokens.len() as u64;
+        if done + acknowledged.failed > 0 {
+            report(WorkerOutput::Acknowledged { done, failed: acknowledged.failed });
+        }
+    }
+
+    /// Waits until everything is acknowledged or the drain has taken too long; says how much
+    /// is left.
+    fn drain(&mut self, report: &mut dyn FnMut(WorkerOutput<'_>)) -> usize {
+        let deadline = Instant::now() + self.options.workers.drain_timeout;
+        while self.watermark.outstanding() > 0 && Instant::now() < deadline {
+            self.acknowledge(Duration::from_millis(10), report);
+        }
+        self.watermark.outstanding()
+    }
+
+    fn commit(&mut self, wait: CommitWait, report: &mut dyn FnMut(WorkerOutput<'_>)) {
+        self.committed_at = Instant::now();
+        let offsets = self.watermark.take_committable();
+        if offsets.is_empty() || !self.options.commits {
+            return;
+        }
+        let done = self.reader.commit(&offsets, wait);
+        if let Err(error) = &done {
+            tracing::warn!(%error, "offsets not committed; the records will be read again");
+        }
+        report(WorkerOutput::Committed { done: done.is_ok() });
+    }
+}
+
+/// The next offset of every partition in a batch.
+fn next_offsets(records: &[Record<'_>]) -> Vec<NextOffset> {
+    let mut next: BTreeMap<(StreamId, i32), i64> = BTreeMap::new();
+    for record in records {
+        next.insert((record.stream, record.partition), record.offset + 1);
+    }
+    next.into_iter()
+        .map(|((stream, partition), offset)| NextOffset { stream, partition, offset })
+        .collect()
+}
+
+/// Turns hits and dead letters into messages of a batch.
+struct Messages<'a, S> {
+    sink: &'a mut S,
+    options: &'a WorkerOptions,
+    streams: &'a [Stream],
+    batch: BatchId,
+    sent: usize,
+}
+
+impl<S: MessageSink> Output for Messages<'_, S> {
+    fn hit(&mut self, hit: &mut Hit) {
+        encode::fit(hit, HIT_BYTES_MAX);
+        let mut value = Vec::with_capacity(1024);
+        encode::hit(self.options.hits.format, hit, &mut value);
+        self.sent += 1;
+        self.sink.send(Outgoing {
+            topic: self.options.hits.topic.clone(),
+            key: hit.client.map(|client| client.ip.to_string().into_bytes()),
+            value,
+            headers: vec![(
+                "content-type".to_owned(),
+                format!("gannet.hit.v1+{}", self.options.hits.format.as_str()).into_bytes(),
+            )],
+            token: self.batch.token(),
+        });
+    }
+
+    fn dead(&mut self, dead: &DeadLetter<'_>) {
+        self.sent += 1;
+        self.sink.send(dead_message(dead, self.streams, self.options, self.batch));
+    }
+}
+
+/// The original record with `gannet.dlq.*` headers. Headers of an earlier dead letter are not
+/// repeated, and nothing that a producer wrote into headers is acted on.
+fn dead_message(
+    dead: &DeadLetter<'_>,
+    streams: &[Stream],
+    options: &WorkerOptions,
+    batch: BatchId,
+) -> Outgoing {
+    let record = dead.record;
+    let value = record.value.unwrap_or_default();
+    let kept = value.get(..options.dead.value_bytes_max).unwrap_or(value);
+    let stream = streams.get(usize::from(record.stream.0));
+    let mut headers: Vec<(String, Vec<u8>)> = record
+        .headers
+        .iter()
+        .filter(|(name, _)| !name.starts_with(DLQ_PREFIX))
+        .take(ORIGINAL_HEADERS_MAX)
+        .map(|(name, value)| (name.to_owned(), value.unwrap_or_default().to_vec()))
+        .collect();
+    let mut add = |name: &str, value: String| {
+        headers.push((format!("{DLQ_PREFIX}{name}"), value.into_bytes()));
+    };
+    add("version", "1".to_owned());
+    add("reason", dead.reject.reason().to_owned());
+    add("detail", dead.reject.to_string());
+    if let Some(stream) = stream {
+        add("source", stream.source.clone());
+        add("format", stream.format.as_str().to_owned());
+        add("topic", stream.topic.clone());
+    }
+    add("partition", record.partition.to_string());
+    add("offset", record.offset.to_string());
+    if let Some(timestamp) = record.timestamp_ms {
+        add("timestamp", timestamp.to_string());
+    }
+    add("index", dead.index.to_string());
+    add("rejected", dead.rejected.to_string());
+    if kept.len() < value.len() {
+        add("truncated", value.len().to_string());
+    }
+    Outgoing {
+        topic: options.dead.topic.clone(),
+        key: record.key.map(<[u8]>::to_vec),
+        value: kept.to_vec(),
+        headers,
+        token: batch.token(),
+    }
+}
+
+/// What our headers of dead letters begin with.
+const DLQ_PREFIX: &str = "gannet.dlq.";
+
+/// Most headers that a dead letter keeps of its record.
+const ORIGINAL_HEADERS_MAX: usize = 64;

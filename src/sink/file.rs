@@ -1,0 +1,54 @@
+//! A file, device or standard output that takes whole frames from several workers.
+
+use std::fs::OpenOptions;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use super::SinkError;
+
+/// Frames are written whole, in any order.
+pub struct FileSink {
+    path: PathBuf,
+    out: Mutex<BufWriter<Box<dyn Write + Send>>>,
+}
+
+impl FileSink {
+    /// Opens `path` in place (a device stays a device); `-` is standard output.
+    ///
+    /// # Errors
+    /// [`SinkError::File`] with the full path.
+    pub fn open(path: &Path) -> Result<Self, SinkError> {
+        let out: Box<dyn Write + Send> = if path == Path::new("-") {
+            Box::new(std::io::stdout())
+        } else {
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .open(path)
+                .map_err(|source| SinkError::File { path: path.to_owned(), source })?;
+            Box::new(file)
+        };
+        Ok(Self { path: path.to_owned(), out: Mutex::new(BufWriter::with_capacity(1 << 16, out)) })
+    }
+
+    /// Writes `frames` in one piece.
+    ///
+    /// # Errors
+    /// [`SinkError::File`] with the full path.
+    pub fn write(&self, frames: &[u8]) -> Result<(), SinkError> {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        out.write_all(frames)
+            .map_err(|source| SinkError::File { path: self.path.clone(), source })
+    }
+
+    /// Writes what is buffered.
+    ///
+    /// # Errors
+    /// [`SinkError::File`] with the full path.
+    pub fn flush(&self) -> Result<(), SinkError> {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        out.flush().map_err(|source| SinkError::File { path: self.path.clone(), source })
+    }
+}

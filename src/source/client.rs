@@ -1,0 +1,61 @@
+//! Kafka client settings that every consumer of ours shares, and why each is set.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+
+use crate::config::ClusterConfig;
+
+/// The settings of every consumer: offsets are ours to keep, and a full local queue never
+/// makes the client sleep for a second.
+pub fn consumer_config(cluster: &ClusterConfig) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("enable.auto.commit", "false");
+    config.set("enable.auto.offset.store", "false");
+    config.set("enable.partition.eof", "false");
+    config.set("allow.auto.create.topics", "false");
+    // The default of one second is a silent speed limit once the queue is full.
+    config.set("fetch.queue.backoff.ms", "5");
+    config.set("fetch.wait.max.ms", "100");
+    config.set("queued.min.messages", "50000");
+    config.set("queued.max.messages.kbytes", "32768");
+    config.set("fetch.max.bytes", "16777216");
+    config.set("statistics.interval.ms", "1000");
+    // A new topic or partition is noticed within this time.
+    config.set("topic.metadata.refresh.interval.ms", "30000");
+    for (name, value) in cluster.client_settings() {
+        config.set(name, value);
+    }
+    config
+}
+
+/// Why a cluster could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No broker answered in time.
+    #[error("no answer from brokers `{brokers}`: {source}")]
+    Unreachable {
+        /// As configured.
+        brokers: String,
+        /// The library's own words.
+        source: rdkafka::error::KafkaError,
+    },
+}
+
+/// The id of `cluster`; `unknown` if its brokers are too old to have one.
+///
+/// # Errors
+/// [`ClientError`] when no broker answers within `timeout`.
+pub fn cluster_id(cluster: &ClusterConfig, timeout: Duration) -> Result<String, ClientError> {
+    let unreachable =
+        |source| ClientError::Unreachable { brokers: cluster.brokers.clone(), source };
+    let consumer: BaseConsumer = consumer_config(cluster).create().map_err(unreachable)?;
+    match consumer.client().fetch_cluster_id(timeout) {
+        Some(id) => Ok(id),
+        None => consumer
+            .fetch_metadata(None, timeout)
+            .map(|_| "unknown".to_owned())
+            .map_err(unreachable),
+    }
+}

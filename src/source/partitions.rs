@@ -1,0 +1,216 @@
+//! All partitions of one topic, read by one reader outside of any group: for the stages and
+//! tools that keep their own offsets (hits, leases, episodes).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::client::Client;
+use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::SourceError;
+use super::client::consumer_config;
+use crate::config::ClusterConfig;
+
+/// How long one request to a broker may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A record that outlives its batch: these topics are small.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedRecord {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its timestamp, milliseconds since the epoch.
+    pub timestamp_ms: Option<i64>,
+    /// Its value; empty for a tombstone.
+    pub value: Vec<u8>,
+}
+
+/// Reads all partitions of a topic, each from its own offset.
+pub struct PartitionReader {
+    consumer: BaseConsumer<DefaultConsumerContext>,
+    topic: String,
+    /// The next offset of each partition.
+    next: BTreeMap<i32, i64>,
+    /// Records that were gone before they could be read.
+    skipped: u64,
+}
+
+impl PartitionReader {
+    /// A reader of `topic` that starts each partition at its offset in `from`, others at the
+    /// earliest record.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the brokers cannot be asked or the topic does not exist.
+    pub fn open(
+        cluster: &ClusterConfig,
+        topic: &str,
+        from: &[(i32, i64)],
+    ) -> Result<Self, SourceError> {
+        let mut config = consumer_config(cluster);
+        // Never joins: the name only has to be there for the library's consumer queue.
+        config.set("group.id", "gannet-unjoined");
+        config.set("auto.offset.reset", "error");
+        let consumer: BaseConsumer = config
+            .create()
+            .map_err(|source| SourceError::kafka("cannot create consumer", source))?;
+        let mut reader =
+            Self { consumer, topic: topic.to_owned(), next: BTreeMap::new(), skipped: 0 };
+        let partitions = topic_partitions(reader.consumer.client(), topic)?;
+        for partition in partitions {
+            let (low, high) = reader.watermarks(partition)?;
+            let wanted = from.iter().find(|(number, _)| *number == partition).map(|(_, at)| *at);
+            let start = match wanted {
+                Some(at) if at > high => low,
+                Some(at) if at < low => {
+                    reader.skipped += u64::try_from(low - at).unwrap_or(0);
+                    low
+                }
+                Some(at) => at,
+                None => low,
+            };
+            reader.next.insert(partition, start);
+        }
+        reader.assign()?;
+        Ok(reader)
+    }
+
+    /// Takes what is at hand, at most `records_max`; waits up to `wait` for the first record.
+    ///
+    /// # Errors
+    /// [`SourceError`]; reading may go on unless it is fatal.
+    pub fn read(
+        &mut self,
+        records_max: usize,
+        wait: Duration,
+    ) -> Result<Vec<OwnedRecord>, SourceError> {
+        let mut records = Vec::new();
+        let mut wait = wait;
+        while records.len() < records_max {
+            match self.consumer.poll(wait) {
+                None => break,
+                Some(Ok(message)) => {
+                    self.next.insert(message.partition(), message.offset() + 1);
+                    records.push(OwnedRecord {
+                        partition: message.partition(),
+                        offset: message.offset(),
+                        timestamp_ms: message.timestamp().to_millis(),
+                        value: message.payload().unwrap_or_default().to_vec(),
+                    });
+                }
+                Some(Err(KafkaError::MessageConsumption(
+                    RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange,
+                ))) => {
+                    self.repair()?;
+                    break;
+                }
+                Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                    return Err(SourceError::Fatal(code.to_string()));
+                }
+                Some(Err(source)) if records.is_empty() => {
+                    return Err(SourceError::kafka(format!("cannot read {}", self.topic), source));
+                }
+                Some(Err(_)) => break,
+            }
+            wait = Duration::ZERO;
+        }
+        Ok(records)
+    }
+
+    /// The next offset of each partition.
+    pub fn positions(&self) -> Vec<(i32, i64)> {
+        self.next.iter().map(|(partition, next)| (*partition, *next)).collect()
+    }
+
+    /// Records that were gone before they could be read.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// How many records the topic holds beyond what was read, asked from the brokers now.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the brokers do not answer.
+    pub fn behind(&self) -> Result<u64, SourceError> {
+        let mut behind = 0;
+        for (partition, next) in &self.next {
+            let (_, high) = self.watermarks(*partition)?;
+            behind += u64::try_from(high - next).unwrap_or(0);
+        }
+        Ok(behind)
+    }
+
+    /// Looks for partitions that were added since, and reads them from their beginning.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the brokers do not answer.
+    pub fn refresh(&mut self) -> Result<(), SourceError> {
+        let known = self.next.len();
+        for partition in topic_partitions(self.consumer.client(), &self.topic)? {
+            self.next.entry(partition).or_insert(0);
+        }
+        if self.next.len() > known { self.assign() } else { Ok(()) }
+    }
+
+    fn assign(&self) -> Result<(), SourceError> {
+        let mut list = TopicPartitionList::with_capacity(self.next.len());
+        for (partition, next) in &self.next {
+            list.add_partition_offset(&self.topic, *partition, Offset::Offset(*next))
+                .map_err(|source| SourceError::kafka("cannot assign", source))?;
+        }
+        self.consumer
+            .assign(&list)
+            .map_err(|source| SourceError::kafka(format!("cannot assign {}", self.topic), source))
+    }
+
+    fn repair(&mut self) -> Result<(), SourceError> {
+        for (partition, next) in self.positions() {
+            let (low, high) = self.watermarks(partition)?;
+            if !(low..=high).contains(&next) {
+                self.skipped += u64::try_from(low - next).unwrap_or(0);
+                self.next.insert(partition, low);
+            }
+        }
+        self.assign()
+    }
+
+    fn watermarks(&self, partition: i32) -> Result<(i64, i64), SourceError> {
+        self.consumer.fetch_watermarks(&self.topic, partition, REQUEST_TIMEOUT).map_err(|source| {
+            SourceError::kafka(
+                format!("cannot ask for offsets of {}/{partition}", self.topic),
+                source,
+            )
+        })
+    }
+}
+
+/// The partitions of `topic`.
+///
+/// # Errors
+/// [`SourceError`] when the brokers do not answer or the topic does not exist.
+pub fn topic_partitions<C: rdkafka::ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+) -> Result<Vec<i32>, SourceError> {
+    let action = || format!("cannot find topic `{topic}`");
+    let metadata = client
+        .fetch_metadata(Some(topic), REQUEST_TIMEOUT)
+        .map_err(|source| SourceError::kafka(action(), source))?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    match found {
+        Some(found) if found.error().is_none() && !found.partitions().is_empty() => {
+            let mut partitions: Vec<i32> =
+                found.partitions().iter().map(|partition| partition.id()).collect();
+            partitions.sort_unstable();
+            Ok(partitions)
+        }
+        _ => Err(SourceError::kafka(
+            action(),
+            KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition),
+        )),
+    }
+}
