@@ -11,5 +11,7 @@
 
 pub mod config;
 pub mod decode;
+pub mod http;
 pub mod model;
 pub mod proto;
+pub mod telemetry;
