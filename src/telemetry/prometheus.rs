@@ -93,8 +93,10 @@ mod tests {
 
     #[test]
     fn a_second_installation_is_refused() {
-        let exporter = install().unwrap();
-        assert!(exporter.render().contains("gannet_build_info"));
+        // Another test of this process may have been first.
+        if let Ok(exporter) = install() {
+            assert!(exporter.render().contains("gannet_build_info"));
+        }
         assert!(install().is_err());
     }
 }
