@@ -9,10 +9,22 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod decode;
+pub mod encode;
 pub mod feeds;
+pub mod hits;
+pub mod http;
+pub mod identify;
+pub mod lab;
+pub mod matching;
 pub mod model;
+pub mod pipeline;
 pub mod proto;
+pub mod reload;
 pub mod sink;
+pub mod snapshot;
 pub mod source;
+pub mod telemetry;

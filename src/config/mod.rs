@@ -1,14 +1,33 @@
-//! The configuration as it is meant: checked, with every default filled in. The written form,
-//! its rules and its errors live in the children.
+//! The configuration as it is meant: checked, with every default filled in. [`Config::load`]
+//! makes it from a TOML file and reports every mistake of the file at once. The written form,
+//! its rules, its defaults and its errors live in the children; `config/gannet.toml` documents
+//! every key.
+
+mod defaults;
+mod error;
+mod expand;
+mod inputs;
+mod kafka;
+mod load;
+mod reader;
+mod stages;
+mod units;
+mod value;
+
+#[cfg(test)]
+mod tests;
 
 mod client;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+
+pub use error::{ConfigError, ConfigErrors};
 
 use crate::model::{
     EventFormat, FeedFormat, LeaseFormat, NameEngine, OutputFormat, Role, Scope, VictimDirection,
@@ -45,13 +64,24 @@ pub struct Config {
     pub log: LogConfig,
 }
 
-/// A Kafka cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A Kafka cluster. Its `Debug` form shows the names of the properties, never their values:
+/// passwords are among them.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClusterConfig {
     /// `host:port`, with commas.
     pub brokers: String,
-    /// Raw librdkafka properties; they win over ours.
+    /// Raw librdkafka properties, credentials included; they win over ours.
     pub properties: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for ClusterConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ClusterConfig")
+            .field("brokers", &self.brokers)
+            .field("properties", &self.properties.keys())
+            .finish()
+    }
 }
 
 /// The cluster that is read, and our membership in it.
