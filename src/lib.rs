@@ -11,6 +11,7 @@
 
 pub mod config;
 pub mod decode;
+pub mod encode;
 pub mod hits;
 pub mod model;
 pub mod proto;
