@@ -7,7 +7,7 @@
 mod episode;
 mod hit;
 mod json;
-// pub mod report;
+pub mod report;
 
 pub use episode::episode;
 pub use hit::{fit, hit};
