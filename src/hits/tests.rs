@@ -153,7 +153,7 @@ fn flags_tell_of_policies_and_sinkholes() {
     let sinkhole = indicator(Role::Sinkhole, 50, None);
     let active = indicator(Role::C2, 50, None);
     use Flag::{Blocked, Sinkholed};
-    assert_eq!(flags(&plain, &[active.clone()]), []);
+    assert_eq!(flags(&plain, std::slice::from_ref(&active)), []);
     assert_eq!(flags(&plain, &[active, sinkhole]), [Sinkholed]);
     assert_eq!(flags(&blocked, &[sinkholed]), [Blocked, Sinkholed]);
     assert_eq!(flags(&blocked, &[]), [Blocked]);

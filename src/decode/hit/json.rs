@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use crate::decode::Reject;
 use crate::model::{
-    DnsFacts, Endpoint, EventTime, FlowFacts, Hit, HitKind, HitMatch, IndicatorState,
-    MatchedIndicator, Named, Position, Role, SnapshotId,
+    DnsFacts, Endpoint, EventTime, FlowFacts, Hit, HitKind, HitMatch, MatchedIndicator, Position,
+    Role, SnapshotId,
 };
 
 use super::{all_named, class, endpoint, filled, from_json, named};
@@ -250,12 +250,15 @@ impl IndicatorJson<'_> {
             state: self
                 .state
                 .as_deref()
-                .map_or(Ok(IndicatorState::default()), IndicatorState::from_name)
-                .map_err(|_| Reject::Schema)?,
+                .map(named)
+                .transpose()?
+                .unwrap_or_default(),
             victim_direction: self
                 .victim_direction
                 .as_deref()
-                .map_or(Ok(role.victim_direction()), named)?,
+                .map(named)
+                .transpose()?
+                .unwrap_or_else(|| role.victim_direction()),
             reference: filled(self.reference),
             tags: self.tags.into_iter().map(Into::into).collect(),
         })

@@ -14,12 +14,15 @@ pub(super) struct Bar {
     pub(super) label: String,
     /// How many.
     pub(super) count: u64,
+    /// Whether it sums up what has no row of its own: it then has no bar.
+    pub(super) rest: bool,
 }
 
 /// A table with one bar a row. Bars are as long as their share of the largest, percentages are
 /// shares of `whole`.
 pub(super) fn bars(heading: &str, unit: &str, whole: u64, rows: &[Bar]) -> String {
-    let largest = rows.iter().map(|row| row.count).max().unwrap_or(0);
+    let own_rows = || rows.iter().filter(|row| !row.rest);
+    let largest = own_rows().map(|row| row.count).max().unwrap_or(0);
     let body: String = rows
         .iter()
         .map(|row| {
@@ -29,7 +32,11 @@ pub(super) fn bars(heading: &str, unit: &str, whole: u64, rows: &[Bar]) -> Strin
                 row.label,
                 number(row.count),
                 percent(row.count, whole),
-                bar(row.count, largest),
+                if row.rest {
+                    String::new()
+                } else {
+                    bar(row.count, largest)
+                },
             )
         })
         .collect();
@@ -83,61 +90,77 @@ const COLUMNS_MAX: i64 = 130;
 
 /// Size of a chart over time, and its margins: left for the numbers, below for the dates.
 const WIDTH: f64 = 900.0;
-const HEIGHT: f64 = 260.0;
+const HEIGHT: f64 = 190.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 30.0;
 
-/// Columns for first and a line for last hits, over the days from the first to the last of
-/// `days`.
-pub(super) fn timeline(days: &BTreeMap<i64, Day>) -> String {
+/// Widest column: few days do not become blocks.
+const COLUMN_WIDTH_MAX: f64 = 40.0;
+
+/// One chart over time.
+pub(super) struct Timeline {
+    /// What is counted: `first contacts`.
+    pub(super) what: &'static str,
+    /// The color.
+    pub(super) class: &'static str,
+    /// The count of a day.
+    pub(super) count: fn(&Day) -> u64,
+}
+
+/// Columns over the days from the first to the last of `days`.
+pub(super) fn timeline(days: &BTreeMap<i64, Day>, chart: &Timeline) -> String {
     let (Some((&start, _)), Some((&end, _))) = (days.first_key_value(), days.last_key_value())
     else {
         return String::new();
     };
     let span = end.saturating_sub(start).saturating_add(1);
-    let width_days = span.div_euclid(COLUMNS_MAX) + i64::from(span.rem_euclid(COLUMNS_MAX) != 0);
-    let columns = columns(days, start, span, width_days);
-    let largest = columns
-        .iter()
-        .map(|day| day.first_seen.max(day.last_seen))
-        .max()
-        .unwrap_or(0);
+    let width_days = div_ceil(span, COLUMNS_MAX);
+    let columns = columns(days, start, width_days, chart.count);
+    let largest = columns.iter().copied().max().unwrap_or(0);
     let step = nice_step(largest);
-    let ceiling = largest.div_ceil(step).max(1) * step;
     let plot = Plot {
         start,
         width_days,
-        step_x: (WIDTH - LEFT - RIGHT) / columns.len() as f64,
-        ceiling,
+        step_x: ((WIDTH - LEFT - RIGHT) / columns.len() as f64).min(COLUMN_WIDTH_MAX),
+        ceiling: largest.div_ceil(step).max(1) * step,
     };
     let per = match width_days {
         1 => "a day".to_owned(),
         days => format!("in {days} days"),
     };
+    let what = chart.what;
     format!(
-        "<svg class=\"time\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
-         aria-label=\"Victims first and last seen {per}\">\n{}{}{}{}</svg>\n\
-         <ul class=\"legend\">\
-         <li><svg width=\"12\" height=\"12\" aria-hidden=\"true\"><rect class=\"c1\" width=\"12\" height=\"12\" rx=\"2\"/></svg>first seen, victims {per}</li>\n\
-         <li><svg width=\"18\" height=\"12\" aria-hidden=\"true\"><path class=\"line\" d=\"M0 6H18\"/></svg>last seen, victims {per}</li></ul>\n",
+        "<h3 class=\"chart\">{what} <span class=\"s\">victims {per}</span></h3>\n\
+         <svg class=\"time\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
+         aria-label=\"{what}, victims {per}\">\n{}{}{}</svg>\n",
         plot.grid(step),
-        plot.columns(&columns),
-        plot.line(&columns),
+        plot.columns(&columns, chart),
         plot.dates(columns.len()),
     )
 }
 
+/// `whole` divided by `part`, rounded up; both above zero.
+fn div_ceil(whole: i64, part: i64) -> i64 {
+    whole.div_euclid(part) + i64::from(whole.rem_euclid(part) != 0)
+}
+
 /// The days summed up, `width_days` a column.
-fn columns(days: &BTreeMap<i64, Day>, start: i64, span: i64, width_days: i64) -> Vec<Day> {
-    let count = span.div_euclid(width_days) + i64::from(span.rem_euclid(width_days) != 0);
-    let mut columns = vec![Day::default(); usize::try_from(count).unwrap_or(0)];
+fn columns(
+    days: &BTreeMap<i64, Day>,
+    start: i64,
+    width_days: i64,
+    count: fn(&Day) -> u64,
+) -> Vec<u64> {
+    let mut columns = Vec::new();
     for (day, counts) in days {
-        let index = usize::try_from((day - start).div_euclid(width_days)).unwrap_or(usize::MAX);
+        let index = usize::try_from((day - start).div_euclid(width_days)).unwrap_or(0);
+        if columns.len() <= index {
+            columns.resize(index + 1, 0);
+        }
         if let Some(column) = columns.get_mut(index) {
-            column.first_seen += counts.first_seen;
-            column.last_seen += counts.last_seen;
+            *column += count(counts);
         }
     }
     columns
@@ -208,45 +231,26 @@ impl Plot {
     }
 
     /// The columns, each with its date and number as a title.
-    fn columns(&self, columns: &[Day]) -> String {
+    fn columns(&self, columns: &[u64], chart: &Timeline) -> String {
         let gap = (self.step_x * 0.15).min(2.0);
         columns
             .iter()
             .enumerate()
-            .filter(|(_, day)| day.first_seen > 0)
-            .map(|(index, day)| {
-                let y = self.y(day.first_seen);
+            .filter(|&(_, &count)| count > 0)
+            .map(|(index, &count)| {
+                let y = self.y(count);
                 format!(
-                    "<rect class=\"c1\" x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\">\
-                     <title>{}: {} first seen, {} last seen</title></rect>\n",
+                    "<rect class=\"{}\" x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\">\
+                     <title>{}: {}</title></rect>\n",
+                    chart.class,
                     self.x(index) + gap / 2.0,
                     self.step_x - gap,
                     HEIGHT - BOTTOM - y,
                     escape(&date(self.time(index))),
-                    number(day.first_seen),
-                    number(day.last_seen),
+                    number(count),
                 )
             })
             .collect()
-    }
-
-    /// The line through the middle of the columns.
-    fn line(&self, columns: &[Day]) -> String {
-        let points: Vec<String> = columns
-            .iter()
-            .enumerate()
-            .map(|(index, day)| {
-                format!(
-                    "{:.1},{:.1}",
-                    self.x(index) + self.step_x / 2.0,
-                    self.y(day.last_seen)
-                )
-            })
-            .collect();
-        format!(
-            "<polyline class=\"line\" points=\"{}\"/>\n",
-            points.join(" ")
-        )
     }
 
     /// At most eight dates below the columns.
@@ -286,19 +290,22 @@ mod tests {
 
     #[test]
     fn any_span_of_days_fits_into_the_columns() {
+        let chart = Timeline {
+            what: "w",
+            class: "c1",
+            count: |day| day.first_seen,
+        };
         for span in [1, 2, 130, 131, 261, 213_503] {
             let day = Day {
                 first_seen: 1,
-                last_seen: 1,
+                last_seen: 0,
             };
             let days = BTreeMap::from([(-7, day), (span - 8, day)]);
-            let chart = timeline(&days);
-            let columns = chart.matches("<rect class=\"c1\" x=").count();
-            assert_eq!(columns, if span == 1 { 1 } else { 2 }, "{span}");
-            let points = chart.split("points=\"").nth(1).unwrap();
-            let points = points.split('"').next().unwrap().split(' ').count();
-            assert!(points <= 130 && points as i64 <= span, "{span}: {points}");
+            let drawn = timeline(&days, &chart).matches("<rect").count();
+            assert_eq!(drawn, if span == 1 { 1 } else { 2 }, "{span}");
+            let count = columns(&days, -7, div_ceil(span, COLUMNS_MAX), chart.count).len();
+            assert!(count <= 130 && count as i64 <= span, "{span}: {count}");
         }
-        assert_eq!(timeline(&BTreeMap::new()), "");
+        assert_eq!(timeline(&BTreeMap::new(), &chart), "");
     }
 }

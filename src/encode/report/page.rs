@@ -87,9 +87,9 @@ fn lead(input: &ReportInput) -> String {
     );
     if let Some((down, all)) = taken_down(input) {
         text.push_str(&format!(
-            " {} of the {} had been taken down or sinkholed.",
+            " {} of the {} had been taken down.",
             percent(down, all),
-            counted(all, "listed server", "listed servers"),
+            counted(all, "listed name or address", "listed names and addresses"),
         ));
     }
     text
@@ -128,16 +128,11 @@ fn known_countries(input: &ReportInput) -> u64 {
         .count() as u64
 }
 
-/// Indicators that are no longer in the hands of the offenders, and all of them.
+/// Indicators that were taken down, and all of them.
 fn taken_down(input: &ReportInput) -> Option<(u64, u64)> {
     let all: u64 = input.indicators.values().sum();
-    let of = |state| input.indicators.get(&state).copied().unwrap_or(0);
-    (all > 0).then(|| {
-        (
-            of(IndicatorState::TakenDown) + of(IndicatorState::Sinkholed),
-            all,
-        )
-    })
+    let down = input.indicators.get(&IndicatorState::TakenDown).copied();
+    (all > 0).then(|| (down.unwrap_or(0), all))
 }
 
 /// The look: for screens light and dark, and for paper.

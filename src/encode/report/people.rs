@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::{Advice, Attribution, Evidence, Named};
 
 use super::ReportInput;
-use super::charts::{Bar, bars, timeline};
+use super::charts::{Bar, Timeline, bars, timeline};
 use super::countries;
 use super::page::section;
 use super::text::{counted, escape, number, percent};
@@ -63,12 +63,14 @@ fn top(
         .map(|(key, count)| Bar {
             label: label(key),
             count,
+            rest: false,
         })
         .collect();
     if !rest.is_empty() {
         rows.push(Bar {
             label: format!("<i>{} {rest_label}</i>", number(rest.len() as u64)),
             count: rest.iter().map(|(_, count)| count).sum(),
+            rest: true,
         });
     }
     rows
@@ -76,18 +78,34 @@ fn top(
 
 /// First and last contacts over time.
 pub(super) fn over_time(input: &ReportInput) -> String {
-    let chart = timeline(&input.days);
-    let rows = if chart.is_empty() {
-        vec![]
+    let charts = [
+        Timeline {
+            what: "First contacts",
+            class: "c1",
+            count: |day| day.first_seen,
+        },
+        Timeline {
+            what: "Last contacts",
+            class: "c2",
+            count: |day| day.last_seen,
+        },
+    ];
+    let dated = if input.days.is_empty() {
+        &[][..]
     } else {
-        vec![chart]
+        &charts[..]
     };
     section(
-        &rows,
+        dated,
         "When it happened",
-        "Victims by the day (UTC) of their first and of their last contact. A line that falls late \
-         means infections that go on.",
-        |charts| charts.concat(),
+        "Victims by the day (UTC) of their first and of their last contact. Many last contacts at \
+         the end of the time mean infections that still go on.",
+        |charts| {
+            charts
+                .iter()
+                .map(|chart| timeline(&input.days, chart))
+                .collect()
+        },
     )
 }
 
@@ -102,7 +120,11 @@ pub(super) fn by_evidence(input: &ReportInput) -> String {
                 step.as_str().replace('_', " "),
                 meaning(*step)
             );
-            Some(Bar { label, count })
+            Some(Bar {
+                label,
+                count,
+                rest: false,
+            })
         })
         .collect();
     section(
@@ -110,15 +132,24 @@ pub(super) fn by_evidence(input: &ReportInput) -> String {
         "How far it went",
         "Victims by the strongest thing that was seen of them, from a mere question to data both ways.",
         |rows| {
-            format!(
-                "{}<p class=\"note\">At {}, a resolver's policy blocked some of the contacts; at {}, \
-                 some of them ended at a sinkhole.</p>\n",
-                bars("Evidence", "Victims", input.victims, rows),
-                counted(input.blocked, "line", "lines"),
-                counted(input.sinkholed, "line", "lines"),
-            )
+            let ladder = bars("Evidence", "Victims", input.victims, rows);
+            ladder
+                + &aside(
+                    input.blocked,
+                    "a resolver's policy blocked some of the contacts",
+                )
+                + &aside(input.sinkholed, "some of the contacts ended at a sinkhole")
         },
     )
+}
+
+/// A remark about some of the victims, if there are any.
+fn aside(count: u64, remark: &str) -> String {
+    if count == 0 {
+        return String::new();
+    }
+    let lines = counted(count, "line", "lines");
+    format!("<p class=\"note\">At {lines}, {remark}.</p>\n")
 }
 
 /// What a step of the ladder means.

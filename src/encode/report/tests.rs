@@ -137,7 +137,7 @@ fn the_page_needs_nothing_else_and_escapes_everything() {
     for outside in [" src=\"", " href=\"", "url(", "@import"] {
         assert!(!page.contains(outside), "{outside}");
     }
-    assert!(page.contains("79.0 % of the 100 listed servers"));
+    assert!(page.contains("79.0 % of the 100 listed names and addresses"));
     assert!(page.contains("<td class=\"n bad\">1</td>"));
     assert!(page.contains("1,200"));
     assert_eq!(page.matches("<section>").count(), 10);

@@ -63,24 +63,27 @@ pub(super) fn length(part: u64, whole: u64) -> String {
 /// `5 January 2026`.
 pub(super) fn date(time: EventTime) -> String {
     let (year, month, day) = parts(time);
-    format!("{day} {} {year}", MONTHS[month])
+    format!("{day} {month} {year}")
 }
 
 /// `5 Jan`.
 pub(super) fn short_date(time: EventTime) -> String {
     let (_, month, day) = parts(time);
-    let name = MONTHS[month];
-    format!("{day} {}", name.get(..3).unwrap_or(name))
+    format!("{day} {}", month.get(..3).unwrap_or(month))
 }
 
-/// Year, index of the month and day of `time` in UTC.
-fn parts(time: EventTime) -> (String, usize, usize) {
+/// Year, name of the month and day of `time` in UTC.
+fn parts(time: EventTime) -> (String, &'static str, usize) {
     let text = time.to_string();
     let mut fields = text.get(..10).unwrap_or_default().split('-');
     let year = fields.next().unwrap_or_default().to_owned();
     let mut next = || fields.next().and_then(|field| field.parse::<usize>().ok());
-    let month = next().unwrap_or(1).clamp(1, 12) - 1;
-    (year, month, next().unwrap_or(1))
+    let month = next().and_then(|month| MONTHS.get(month.checked_sub(1)?));
+    (
+        year,
+        month.copied().unwrap_or_default(),
+        next().unwrap_or(1),
+    )
 }
 
 /// The months' names.
