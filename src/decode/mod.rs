@@ -12,6 +12,8 @@ use std::net::IpAddr;
 
 use crate::model::{Event, EventFormat, EventTime};
 
+pub mod hit;
+
 /// Where a decoder puts what it finds while it walks a record: all keys of an item, then its
 /// end, then the next item.
 pub trait KeySink {
