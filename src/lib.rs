@@ -14,3 +14,4 @@ pub mod decode;
 pub mod matching;
 pub mod model;
 pub mod proto;
+pub mod snapshot;

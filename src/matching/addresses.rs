@@ -286,14 +286,24 @@ mod tests {
     #[test]
     fn covering_prefixes_come_longest_first_in_both_families() {
         let table = table(
-            &["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/32", "2001:db8::/32", "2001:db8::1/128", "::/0"],
+            &[
+                "10.0.0.0/8",
+                "10.1.0.0/16",
+                "10.1.2.3/32",
+                "2001:db8::/32",
+                "2001:db8::1/128",
+                "::/0",
+            ],
             &[],
         );
         assert_eq!(
             covering(&table, "10.1.2.3/32"),
             ["10.1.2.3/32", "10.1.0.0/16", "10.0.0.0/8"]
         );
-        assert_eq!(covering(&table, "10.1.2.0/24"), ["10.1.0.0/16", "10.0.0.0/8"]);
+        assert_eq!(
+            covering(&table, "10.1.2.0/24"),
+            ["10.1.0.0/16", "10.0.0.0/8"]
+        );
         assert_eq!(
             covering(&table, "2001:db8::1/128"),
             ["2001:db8::1/128", "2001:db8::/32", "::/0"]
@@ -313,7 +323,12 @@ mod tests {
     fn endpoints_count_on_their_port_unless_ports_are_ignored() {
         let table = table(
             &[],
-            &[("203.0.113.1", 443, false), ("203.0.113.2", 80, false), ("203.0.113.2", 443, true), ("2001:db8::1", 53, false)],
+            &[
+                ("203.0.113.1", 443, false),
+                ("203.0.113.2", 80, false),
+                ("203.0.113.2", 443, true),
+                ("2001:db8::1", 53, false),
+            ],
         );
         for (address, port, expected) in [
             ("203.0.113.1", Some(443), true),
@@ -326,11 +341,18 @@ mod tests {
             ("2001:db8::1", Some(53), true),
             ("2001:db8::1", Some(54), false),
         ] {
-            assert_eq!(table.probe(ip(address), port), expected, "{address} {port:?}");
+            assert_eq!(
+                table.probe(ip(address), port),
+                expected,
+                "{address} {port:?}"
+            );
         }
         let mut found = Vec::new();
         table.endpoints(ip("203.0.113.2"), &mut found);
-        assert_eq!(found.iter().map(|(port, _)| *port).collect::<Vec<_>>(), [80, 443]);
+        assert_eq!(
+            found.iter().map(|(port, _)| *port).collect::<Vec<_>>(),
+            [80, 443]
+        );
     }
 
     #[test]
@@ -338,8 +360,14 @@ mod tests {
         let mut builder = AddressTableBuilder::default();
         assert_eq!(builder.insert_prefix(net("10.0.0.0/8")), Ok(KeyId(0)));
         assert_eq!(builder.insert_prefix(net("10.9.9.9/8")), Ok(KeyId(0)));
-        assert_eq!(builder.insert_endpoint(ip("10.0.0.1"), 1, false), Ok(KeyId(0)));
-        assert_eq!(builder.insert_endpoint(ip("::ffff:10.0.0.1"), 1, true), Ok(KeyId(0)));
+        assert_eq!(
+            builder.insert_endpoint(ip("10.0.0.1"), 1, false),
+            Ok(KeyId(0))
+        );
+        assert_eq!(
+            builder.insert_endpoint(ip("::ffff:10.0.0.1"), 1, true),
+            Ok(KeyId(0))
+        );
     }
 
     proptest! {

@@ -155,11 +155,7 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 fn scope() -> impl Strategy<Value = Scope> {
-    prop_oneof![
-        Just(Scope::Exact),
-        Just(Scope::Subtree),
-        Just(Scope::Below)
-    ]
+    prop_oneof![Just(Scope::Exact), Just(Scope::Subtree), Just(Scope::Below)]
 }
 
 proptest! {
