@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use ipnet::IpNet;
 
 use super::KeyId;
+use super::bits::BitSet;
 use super::endpoints::{EndpointList, ListedEndpoint};
 use super::names::Full;
 use super::prefixes::PrefixTree;
@@ -166,6 +167,49 @@ impl AddressTable {
         }
     }
 
+    /// Every listed prefix.
+    pub fn prefixes(&self) -> impl Iterator<Item = (IpNet, KeyId)> {
+        let four = self.prefixes4.iter().map(|(start, len, id)| {
+            let start = IpAddr::from(start.to_be_bytes());
+            (start, len, id)
+        });
+        let six = self.prefixes6.iter().map(|(start, len, id)| {
+            let start = IpAddr::from(start.to_be_bytes());
+            (start, len, id)
+        });
+        four.chain(six)
+            .filter_map(|(start, len, id)| Some((IpNet::new(start, len).ok()?, id)))
+    }
+
+    /// How many prefixes are listed.
+    pub fn prefixes_len(&self) -> usize {
+        self.prefixes4.len() + self.prefixes6.len()
+    }
+
+    /// How many endpoints are listed.
+    pub fn endpoints_len(&self) -> usize {
+        self.endpoints4.len() + self.endpoints6.len()
+    }
+
+    /// Loses its IPv4 filter, as a broken build would: for the test of the self-test.
+    #[cfg(test)]
+    pub(crate) fn forget(&mut self) {
+        self.front4 = BitSet::default();
+    }
+
+    /// Every listed endpoint.
+    pub fn all_endpoints(&self) -> impl Iterator<Item = (IpAddr, u16, KeyId)> {
+        let four = self.endpoints4.iter().map(|endpoint| {
+            let ip = IpAddr::from(endpoint.address.to_be_bytes());
+            (ip, endpoint.port, endpoint.id)
+        });
+        let six = self.endpoints6.iter().map(|endpoint| {
+            let ip = IpAddr::from(endpoint.address.to_be_bytes());
+            (ip, endpoint.port, endpoint.id)
+        });
+        four.chain(six)
+    }
+
     /// Memory, in bytes.
     pub fn bytes(&self) -> usize {
         self.front4.bytes()
@@ -200,55 +244,6 @@ fn slash32(address: u128) -> usize {
 /// The next number of a key.
 fn next_id(len: usize) -> Result<KeyId, Full> {
     u32::try_from(len).map(KeyId).map_err(|_| Full)
-}
-
-/// A set of small numbers; empty sets take no memory.
-#[derive(Debug, Default)]
-struct BitSet(Vec<u64>);
-
-impl BitSet {
-    /// Makes room for numbers below `bits`.
-    fn resize(&mut self, bits: usize) {
-        if self.0.is_empty() {
-            self.0 = vec![0; bits / 64];
-        }
-    }
-
-    /// Adds a number.
-    fn insert(&mut self, bit: usize) {
-        if let Some(word) = self.0.get_mut(bit / 64) {
-            *word |= 1 << (bit % 64);
-        }
-    }
-
-    /// Adds the numbers from `first` to `last`.
-    fn insert_all(&mut self, first: usize, last: usize) {
-        let mut bit = first;
-        while bit <= last {
-            if bit % 64 == 0 && bit + 63 <= last {
-                if let Some(word) = self.0.get_mut(bit / 64) {
-                    *word = u64::MAX;
-                }
-                bit += 64;
-            } else {
-                self.insert(bit);
-                bit += 1;
-            }
-        }
-    }
-
-    /// Whether a number is in it.
-    #[inline]
-    fn contains(&self, bit: usize) -> bool {
-        self.0
-            .get(bit / 64)
-            .is_some_and(|word| word >> (bit % 64) & 1 == 1)
-    }
-
-    /// Memory, in bytes.
-    fn bytes(&self) -> usize {
-        8 * self.0.capacity()
-    }
 }
 
 #[cfg(test)]

@@ -37,6 +37,16 @@ impl<A: Bits> EndpointList<A> {
         Self { sorted: listed }
     }
 
+    /// How many endpoints there are.
+    pub(super) fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    /// All endpoints.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &ListedEndpoint<A>> {
+        self.sorted.iter()
+    }
+
     /// The endpoints listed at `address`, by port.
     pub(super) fn at(&self, address: A) -> impl Iterator<Item = (u16, KeyId)> {
         self.from(address, 0)

@@ -209,6 +209,7 @@ mod tests {
     /// registrable domain must be accepted, one without a registrable domain must not be listed
     /// with what is below it.
     #[test]
+    #[expect(clippy::print_stdout, reason = "says that the test was skipped")]
     fn the_tests_of_the_list_hold() {
         let path = concat!(
             env!("CARGO_MANIFEST_DIR"),

@@ -12,6 +12,7 @@
 mod addresses;
 mod allow;
 mod automaton;
+mod bits;
 mod endpoints;
 mod guard;
 mod hash;

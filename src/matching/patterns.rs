@@ -151,6 +151,12 @@ impl PatternTable {
         texts + slots + self.literals.as_ref().map_or(0, AhoCorasick::memory_usage)
     }
 
+    /// Loses its automaton: for the test of the self-test.
+    #[cfg(test)]
+    pub(crate) fn forget(&mut self) {
+        self.literals = None;
+    }
+
     /// Hands out the patterns that fit `name`, some perhaps repeatedly.
     fn walk(&self, name: DomainName<'_>, mut visit: impl FnMut(KeyId)) {
         let Some(literals) = &self.literals else {

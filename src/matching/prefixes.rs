@@ -17,7 +17,7 @@ impl Bits for u32 {
     const LEN: u8 = 32;
 
     fn shares(self, other: Self, len: u8) -> bool {
-        let rest = u32::from(Self::LEN.saturating_sub(len));
+        let rest = Self::LEN.saturating_sub(len).into();
         (self ^ other).checked_shr(rest).unwrap_or(0) == 0
     }
 }
@@ -26,7 +26,7 @@ impl Bits for u128 {
     const LEN: u8 = 128;
 
     fn shares(self, other: Self, len: u8) -> bool {
-        let rest = u32::from(Self::LEN.saturating_sub(len));
+        let rest = Self::LEN.saturating_sub(len).into();
         (self ^ other).checked_shr(rest).unwrap_or(0) == 0
     }
 }
@@ -89,6 +89,18 @@ impl<A: Bits> PrefixTree<A> {
             }
             place = (parent != ROOT).then_some(parent as usize);
         }
+    }
+
+    /// How many prefixes there are.
+    pub(super) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// All prefixes: first address, length, key.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (A, u8, KeyId)> {
+        let lens_and_ids = self.lens.iter().zip(&self.ids);
+        let all = self.starts.iter().zip(lens_and_ids);
+        all.map(|(&start, (&len, &id))| (start, len, id))
     }
 
     /// Whether any prefix covers `address`.

@@ -98,7 +98,7 @@ impl Catalog {
             valid_from: detail.valid_from,
             valid_until: detail.valid_until,
             state: set.state,
-            victim_direction: feed.victim.unwrap_or(set.role.victim_direction()),
+            victim_direction: feed.victim.unwrap_or_else(|| set.role.victim_direction()),
             reference: detail.reference.map(str::to_owned),
             tags: tags
                 .iter()
