@@ -1,0 +1,217 @@
+//! The suffix table: a hash table whose keys are names, probed once a label suffix, with a
+//! small filter in front that may say only "surely absent".
+//!
+//! Memory a name: its text, 4 bytes for its end, 1 for its scopes, 5 to 11 for its slots and 2
+//! to 4 for its bits in the filter.
+
+use super::KeyId;
+use super::hash::{HashKey, Unusual, hash_name, walk_suffixes};
+use super::names::{Full, NameKeys, NameProbe, probe_parsed};
+use crate::model::{DomainName, Scope};
+
+/// Finds listed names by the hashes of their texts, and confirms by comparing the texts.
+#[derive(Debug)]
+pub struct SuffixTable {
+    key: HashKey,
+    keys: NameKeys,
+    /// Numbers of names at the places that their hashes choose, or the next free ones. A power
+    /// of two of them, at most three quarters filled.
+    slots: Vec<u32>,
+    /// Two bits a name in the word that its hash chooses. A power of two of words, or none.
+    filter: Vec<u64>,
+}
+
+/// A slot that holds no name.
+const EMPTY: u32 = u32::MAX;
+
+/// Fewest slots of a table.
+const SLOTS_MIN: usize = 16;
+
+/// Bits of the filter a name, at least.
+const FILTER_BITS: usize = 16;
+
+impl SuffixTable {
+    /// A table without names.
+    pub(super) fn new(key: HashKey) -> Self {
+        Self {
+            key,
+            keys: NameKeys::default(),
+            slots: vec![EMPTY; SLOTS_MIN],
+            filter: Vec::new(),
+        }
+    }
+
+    /// The key of `name`, old or new, with `scope` added to it.
+    pub(super) fn insert(&mut self, name: DomainName<'_>, scope: Scope) -> Result<KeyId, Full> {
+        let text = name.as_str().as_bytes();
+        let hash = hash_name(text, &self.key);
+        let id = match self.find(text, hash) {
+            Ok(id) => id,
+            Err(free) => {
+                let id = self.keys.push(name)?;
+                if let Some(slot) = self.slots.get_mut(free) {
+                    *slot = id.0;
+                }
+                if self.keys.len() * 4 > self.slots.len() * 3 {
+                    self.grow();
+                }
+                id
+            }
+        };
+        self.keys.add_scope(id, scope);
+        Ok(id)
+    }
+
+    /// The table with its filter, without room to grow.
+    pub(super) fn finished(mut self) -> Self {
+        self.keys.shrink();
+        let words = (self.keys.len() * FILTER_BITS / 64)
+            .max(1)
+            .next_power_of_two();
+        self.filter = vec![0; words];
+        for (_, name) in self.keys.names() {
+            let hash = hash_name(name.as_bytes(), &self.key);
+            if let Some(word) = self.filter.get_mut(index(hash >> 40, words)) {
+                *word |= filter_bits(hash);
+            }
+        }
+        self
+    }
+
+    /// Only the names.
+    pub(super) fn into_keys(mut self) -> NameKeys {
+        self.keys.shrink();
+        self.keys
+    }
+
+    /// The listed names.
+    pub(super) fn keys(&self) -> &NameKeys {
+        &self.keys
+    }
+
+    /// Memory, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.keys.bytes() + 4 * self.slots.capacity() + 8 * self.filter.capacity()
+    }
+
+    /// Whether something listed covers `raw`.
+    #[inline]
+    pub(super) fn probe(&self, raw: &[u8]) -> NameProbe {
+        let name = raw.strip_suffix(b".").unwrap_or(raw);
+        let mut covered = false;
+        // The walk goes on after a find, since a byte further left may make the name unfit.
+        let walked = walk_suffixes(name, &self.key, |start, hash| {
+            if self.may_hold(hash) {
+                covered = covered || self.covered_by(name, start, hash).is_some();
+            }
+        });
+        match walked {
+            Ok(()) if covered => NameProbe::Candidate,
+            Ok(()) => NameProbe::Miss,
+            Err(Unusual) => probe_parsed(raw, |name| self.covers(name)),
+        }
+    }
+
+    /// Appends every listed name that covers `name`, longest first.
+    pub(super) fn covering(&self, name: DomainName<'_>, found: &mut Vec<KeyId>) {
+        let before = found.len();
+        self.walk(name, |id| found.push(id));
+        if let Some(added) = found.get_mut(before..) {
+            added.reverse();
+        }
+    }
+
+    /// Whether anything listed covers `name`.
+    fn covers(&self, name: DomainName<'_>) -> bool {
+        let mut covered = false;
+        self.walk(name, |_| covered = true);
+        covered
+    }
+
+    /// Hands out every listed name that covers `name`, shortest first.
+    fn walk(&self, name: DomainName<'_>, mut visit: impl FnMut(KeyId)) {
+        let text = name.as_str().as_bytes();
+        let walked = walk_suffixes(text, &self.key, |start, hash| {
+            if self.may_hold(hash)
+                && let Some(id) = self.covered_by(text, start, hash)
+            {
+                visit(id);
+            }
+        });
+        debug_assert!(walked.is_ok(), "a parsed name walks");
+    }
+
+    /// Whether a name with this hash may be listed; `false` is certain.
+    #[inline]
+    fn may_hold(&self, hash: u64) -> bool {
+        let bits = filter_bits(hash);
+        self.filter
+            .get(index(hash >> 40, self.filter.len()))
+            .is_some_and(|word| word & bits == bits)
+    }
+
+    /// The listed name that equals `name` from `start` on and covers `name`.
+    fn covered_by(&self, name: &[u8], start: usize, hash: u64) -> Option<KeyId> {
+        let id = self.find(name.get(start..)?, hash).ok()?;
+        self.keys.covers(id, start == 0).then_some(id)
+    }
+
+    /// The key that equals `text` in any case, else the free slot where it would be.
+    fn find(&self, text: &[u8], hash: u64) -> Result<KeyId, usize> {
+        let mut place = index(hash >> 12, self.slots.len());
+        loop {
+            match self.slots.get(place) {
+                Some(&number) if number != EMPTY => {
+                    let known = self.keys.name(KeyId(number)).as_bytes();
+                    if known.eq_ignore_ascii_case(text) {
+                        return Ok(KeyId(number));
+                    }
+                    place = (place + 1) & (self.slots.len() - 1);
+                }
+                Some(_) | None => return Err(place),
+            }
+        }
+    }
+
+    /// Doubles the slots.
+    fn grow(&mut self) {
+        let len = self.slots.len() * 2;
+        let mut slots = vec![EMPTY; len];
+        for (id, name) in self.keys.names() {
+            let mut place = index(hash_name(name.as_bytes(), &self.key) >> 12, len);
+            while slots.get(place).is_some_and(|&slot| slot != EMPTY) {
+                place = (place + 1) & (len - 1);
+            }
+            if let Some(slot) = slots.get_mut(place) {
+                *slot = id.0;
+            }
+        }
+        self.slots = slots;
+    }
+
+    /// Empties all slots.
+    #[cfg(test)]
+    pub(super) fn forget(&mut self) {
+        self.slots.fill(EMPTY);
+    }
+
+    /// The longest run of filled slots: no probe of a suffix looks at more.
+    #[cfg(test)]
+    pub(super) fn longest_run(&self) -> usize {
+        let runs = self.slots.split(|&slot| slot == EMPTY).map(<[u32]>::len);
+        runs.max().unwrap_or_default()
+    }
+}
+
+/// The two bits of a hash in its word of the filter.
+#[inline]
+fn filter_bits(hash: u64) -> u64 {
+    1 << (hash & 63) | 1 << (hash >> 6 & 63)
+}
+
+/// The low bits of `hash` as a place among `len`, a power of two.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "only low bits are wanted")]
+fn index(hash: u64, len: usize) -> usize {
+    hash as usize & len.wrapping_sub(1)
+}

@@ -1,0 +1,119 @@
+//! Lookups for people: is this value listed, would it match, and if not, why not?
+
+use std::net::SocketAddr;
+
+use super::Snapshot;
+use super::judge::{Judged, Verdict};
+use super::rows::Row;
+use super::tables::Subject;
+use crate::matching::Allowance;
+use crate::model::{
+    DomainName, EventTime, Field, Match, NAME_LEN_MAX, parse_address, parse_prefix, unmapped,
+};
+
+/// What the snapshot knows of one value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lookup {
+    /// Whether a feed lists it, or something that covers it, as an indicator.
+    pub listed: bool,
+    /// Whether an event with it would match.
+    pub would_match: bool,
+    /// Why it would not: `allowed`, `expired`, `not_yet_valid`, `revoked`, `other_port`, or the
+    /// reason why it is no name. `None` if it matches or is simply not listed.
+    pub why_not: Option<&'static str>,
+    /// What would match; if nothing would, what is listed all the same. The most specific first.
+    pub matches: Vec<Match>,
+}
+
+impl Snapshot {
+    /// Looks up a name, an address, `address:port` or a prefix (for which only what covers all
+    /// of it counts), at an instant; without one, everything is valid.
+    pub fn lookup(&self, value: &str, at: Option<EventTime>) -> Lookup {
+        let value = value.trim();
+        let mut scratch = [0; NAME_LEN_MAX];
+        let (subject, field) = if let Ok(ip) = parse_address(value) {
+            (Subject::Address(ip, None), Field::Destination)
+        } else if let Ok(end) = value.parse::<SocketAddr>() {
+            let subject = Subject::Address(unmapped(end.ip()), Some(end.port()));
+            (subject, Field::Destination)
+        } else if let Ok(net) = parse_prefix(value) {
+            (Subject::Network(net), Field::Destination)
+        } else {
+            match DomainName::parse(value.as_bytes(), &mut scratch) {
+                Ok(name) => (Subject::Name(name), Field::Qname),
+                Err(error) => {
+                    return Lookup {
+                        listed: false,
+                        would_match: false,
+                        why_not: Some(error.reason()),
+                        matches: Vec::new(),
+                    };
+                }
+            }
+        };
+        self.look_up(subject, field, at)
+    }
+
+    fn look_up(&self, subject: Subject<'_>, field: Field, at: Option<EventTime>) -> Lookup {
+        let mut judged = self.judge(subject, at);
+        judged.extend(self.judge_revoked(subject));
+        let matching = self.show_all(&judged, field, |verdict| verdict == Verdict::Matches);
+        if !matching.is_empty() {
+            return Lookup {
+                listed: true,
+                would_match: true,
+                why_not: None,
+                matches: matching,
+            };
+        }
+        let first = judged.iter().flat_map(|judged| &judged.rows).next();
+        let why_not = match first {
+            Some((_, verdict)) => reason(*verdict),
+            None if self.allowance(subject, at) != Allowance::default() => reason(Verdict::Allowed),
+            None => None,
+        };
+        Lookup {
+            listed: first.is_some(),
+            would_match: false,
+            why_not,
+            matches: self.show_all(&judged, field, |_| true),
+        }
+    }
+
+    /// The rows with a `wanted` verdict, a match a value.
+    fn show_all(
+        &self,
+        judged: &[Judged<'_>],
+        field: Field,
+        wanted: impl Fn(Verdict) -> bool,
+    ) -> Vec<Match> {
+        let show = |judged: &Judged<'_>| {
+            let rows: Vec<(Row, Verdict)> = judged
+                .rows
+                .iter()
+                .copied()
+                .filter(|&(_, verdict)| wanted(verdict))
+                .collect();
+            let valid = |verdict: Verdict| match verdict {
+                Verdict::Matches | Verdict::Allowed | Verdict::OtherPort => true,
+                Verdict::NotYetValid | Verdict::Expired | Verdict::Revoked => false,
+            };
+            let any_valid = rows.iter().any(|&(_, verdict)| valid(verdict));
+            let shown = rows.iter().map(|&(row, _)| row);
+            (!rows.is_empty()).then(|| self.show(field, &judged.found, shown, any_valid))
+        };
+        judged.iter().filter_map(show).collect()
+    }
+}
+
+/// The word for a verdict; none for a match.
+fn reason(verdict: Verdict) -> Option<&'static str> {
+    match verdict {
+        Verdict::Matches => None,
+        Verdict::Allowed => Some("allowed"),
+        Verdict::NotYetValid => Some("not_yet_valid"),
+        Verdict::Expired => Some("expired"),
+        Verdict::OtherPort => Some("other_port"),
+        Verdict::Revoked => Some("revoked"),
+    }
+}
