@@ -136,8 +136,18 @@ impl<'m> Record<'m> {
     /// The record at `at`; none if it is not wholly there.
     fn read(message: &'m [u8], at: usize) -> Option<Self> {
         let fixed_at = skip_name(message, at)?;
-        let [type_high, type_low, class_high, class_low, _, _, _, _, len_high, len_low] =
-            *chunk_at(message, fixed_at)?;
+        let [
+            type_high,
+            type_low,
+            class_high,
+            class_low,
+            _,
+            _,
+            _,
+            _,
+            len_high,
+            len_low,
+        ] = *chunk_at(message, fixed_at)?;
         let data_at = fixed_at + 10;
         let end = data_at + usize::from(u16::from_be_bytes([len_high, len_low]));
         Some(Self {
@@ -253,11 +263,7 @@ impl Name {
 }
 
 /// Reads the name at `start`, leaving its text in `text`; an error when it breaks a rule.
-fn read_name(
-    message: &[u8],
-    start: usize,
-    text: &mut [u8; TEXT_LEN_MAX],
-) -> Result<Name, NotDns> {
+fn read_name(message: &[u8], start: usize, text: &mut [u8; TEXT_LEN_MAX]) -> Result<Name, NotDns> {
     let mut labels = Labels::new(message, start);
     let mut len = 0;
     let mut special = false;
@@ -358,7 +364,11 @@ impl<'m> Labels<'m> {
             match *len {
                 0 => {
                     self.end.get_or_insert(self.at + 1);
-                    return if self.left == 0 { Err(NotDns) } else { Ok(None) };
+                    return if self.left == 0 {
+                        Err(NotDns)
+                    } else {
+                        Ok(None)
+                    };
                 }
                 1..=63 => {
                     let size = usize::from(*len);

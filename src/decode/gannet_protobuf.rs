@@ -106,9 +106,7 @@ fn dns_event(dns: proto::Dns) -> Result<DnsEvent, Reject> {
         .into_iter()
         .filter_map(|answer| match answer.value? {
             proto::answer::Value::Name(name) if name.is_empty() => None,
-            proto::answer::Value::Name(name) => {
-                Some(Ok(Answer::Name(normalized(name.as_bytes()))))
-            }
+            proto::answer::Value::Name(name) => Some(Ok(Answer::Name(normalized(name.as_bytes())))),
             proto::answer::Value::Ip(ip) => {
                 let address = address(&ip).map(Answer::Address);
                 Some(address.ok_or(Reject::BadAddress))

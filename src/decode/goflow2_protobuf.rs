@@ -73,9 +73,7 @@ pub fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Option<Event
         kind: EventKind::Flow(FlowEvent {
             source,
             destination,
-            protocol: u8::try_from(message.proto)
-                .ok()
-                .filter(|proto| *proto != 0),
+            protocol: u8::try_from(message.proto).ok().filter(|proto| *proto != 0),
             forward: Half {
                 packets: known(message.packets),
                 bytes: known(message.bytes),

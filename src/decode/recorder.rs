@@ -32,7 +32,9 @@ pub(super) struct Recorder {
 impl KeySink for Recorder {
     fn name(&mut self, name: &[u8]) {
         assert!(name.is_ascii() || std::str::from_utf8(name).is_ok());
-        self.open.names.push(String::from_utf8(name.into()).unwrap());
+        self.open
+            .names
+            .push(String::from_utf8(name.into()).unwrap());
     }
 
     fn address(&mut self, address: IpAddr, port: Option<u16>) {
@@ -85,7 +87,10 @@ fn check_covered(item: &Recorded, event: &Event) {
         assert!(item.names.iter().any(normal), "{name:?} is no key");
     };
     let has_address = |address: IpAddr, port: Option<u16>| {
-        assert!(item.addresses.contains(&(address, port)), "{address} {port:?} is no key");
+        assert!(
+            item.addresses.contains(&(address, port)),
+            "{address} {port:?} is no key"
+        );
     };
     match &event.kind {
         EventKind::Dns(dns) => {
@@ -104,4 +109,24 @@ fn check_covered(item: &Recorded, event: &Event) {
             has_address(flow.destination.ip, flow.destination.port);
         }
     }
+}
+
+/// The bytes that hexadecimal digits stand for.
+pub(super) fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u32> = text
+        .chars()
+        .filter_map(|digit| digit.to_digit(16))
+        .collect();
+    let byte = |pair: &[u32]| u8::try_from(pair[0] * 16 + pair[1]).unwrap();
+    digits.chunks_exact(2).map(byte).collect()
+}
+
+/// A file of the real data, if it stands beside the checkout.
+pub(super) fn data(path: &str) -> Option<Vec<u8>> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/");
+    let read = std::fs::read(format!("{root}{path}")).ok();
+    if read.is_none() {
+        eprintln!("skipped: no data");
+    }
+    read
 }

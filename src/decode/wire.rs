@@ -256,8 +256,8 @@ pub(super) fn port(value: u64) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use prost::encoding::{WireType, decode_varint, encode_key, encode_varint};
     use proptest::prelude::*;
+    use prost::encoding::{WireType, decode_varint, encode_key, encode_varint};
 
     use super::*;
 
@@ -292,7 +292,10 @@ mod tests {
         check(&[0x80, 1], Ok(128));
         check(&[0x80, 0], Ok(0));
         check(&[0xff, 0xff, 0x03], Ok(65_535));
-        check(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1], Ok(1 << 56));
+        check(
+            &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1],
+            Ok(1 << 56),
+        );
         let mut most = [0xff; 10];
         most[9] = 1;
         check(&most, Ok(u64::MAX));
@@ -314,7 +317,10 @@ mod tests {
         assert_eq!(walk(&longest), Err(Broken));
         assert_eq!(walk(&[0x0d, 0, 0, 0]), Err(Broken));
         assert_eq!(walk(&[0x09, 0, 0, 0, 0, 0, 0, 0]), Err(Broken));
-        assert_eq!(walk(&[0x0d, 0, 0, 0, 0, 0x11, 0, 0, 0, 0, 0, 0, 0, 0]), Ok(2));
+        assert_eq!(
+            walk(&[0x0d, 0, 0, 0, 0, 0x11, 0, 0, 0, 0, 0, 0, 0, 0]),
+            Ok(2)
+        );
     }
 
     #[test]
@@ -338,7 +344,10 @@ mod tests {
         let mut mapped = [0; 16];
         mapped[10..].copy_from_slice(&[0xff, 0xff, 192, 0, 2, 1]);
         assert_eq!(text(&mapped).as_deref(), Some("192.0.2.1"));
-        assert_eq!((text(&[]), text(&[0; 5]), text(&[0; 17])), (None, None, None));
+        assert_eq!(
+            (text(&[]), text(&[0; 5]), text(&[0; 17])),
+            (None, None, None)
+        );
         assert_eq!((port(0), port(53), port(65_536)), (None, Some(53), None));
     }
 
