@@ -8,6 +8,16 @@
 //!
 //! Pure: no I/O, no clock, no log. Every input, of any bytes, ends in an [`Outcome`].
 
+pub mod dnstap;
+pub mod framing;
+pub mod gannet_protobuf;
+pub mod goflow2_protobuf;
+
+mod dns;
+#[cfg(test)]
+mod recorder;
+mod wire;
+
 use std::net::IpAddr;
 
 use crate::model::{Event, EventFormat, EventTime};

@@ -1,0 +1,405 @@
+//! Reads protobuf messages in place, field by field, without building anything. Every read
+//! consumes bytes, so a walk is linear; nested messages are slices that the caller walks by
+//! another reader, so nothing here recurses. Groups are refused.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::model::unmapped;
+
+/// The bytes are not a protobuf message, or one cut short, or a known field has another type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a protobuf message")]
+pub(super) struct Broken;
+
+/// Wire type of integers, enums and booleans.
+const VARINT: u32 = 0;
+/// Wire type of eight bytes.
+const FIXED64: u32 = 1;
+/// Wire type of strings, bytes and messages.
+const BYTES: u32 = 2;
+/// Wire type of four bytes.
+const FIXED32: u32 = 5;
+
+/// The tag of an integer field.
+pub(super) const fn varint_tag(number: u32) -> u32 {
+    number << 3 | VARINT
+}
+
+/// The tag of an eight-byte field.
+pub(super) const fn fixed64_tag(number: u32) -> u32 {
+    number << 3 | FIXED64
+}
+
+/// The tag of a string, bytes or message field.
+pub(super) const fn bytes_tag(number: u32) -> u32 {
+    number << 3 | BYTES
+}
+
+/// The tag of a four-byte field.
+pub(super) const fn fixed32_tag(number: u32) -> u32 {
+    number << 3 | FIXED32
+}
+
+/// Whether `byte` can begin a message: a field number of 1 or more and a wire type that is not
+/// a group's.
+pub(super) fn begins_message(byte: u8) -> bool {
+    byte >> 3 != 0 && matches!(u32::from(byte & 7), VARINT | FIXED64 | BYTES | FIXED32)
+}
+
+/// The field numbers (below 128) that a reader knows: one of them under a tag that the reader
+/// did not expect has the wrong type.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known(u128);
+
+impl Known {
+    /// The set of the field numbers of `tags`.
+    pub(super) const fn of(tags: &[u32]) -> Self {
+        let mut set = 0;
+        let mut rest = tags;
+        while let [tag, tail @ ..] = rest {
+            set |= 1 << (*tag >> 3);
+            rest = tail;
+        }
+        Self(set)
+    }
+
+    /// Whether the field of `tag` is in the set.
+    fn holds(self, tag: u32) -> bool {
+        let number = tag >> 3;
+        number < 128 && self.0 >> number & 1 == 1
+    }
+}
+
+/// A reader of one message: a tag, then its value, and so on to the end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fields<'m> {
+    /// What is not read yet.
+    rest: &'m [u8],
+}
+
+impl<'m> Fields<'m> {
+    /// A reader at the start of `message`.
+    pub(super) fn new(message: &'m [u8]) -> Self {
+        Self { rest: message }
+    }
+
+    /// What is not read yet.
+    pub(super) fn rest(self) -> &'m [u8] {
+        self.rest
+    }
+
+    /// The next tag; none at the end of the message.
+    ///
+    /// # Errors
+    /// [`Broken`] when the tag is cut short, too large, or of field 0.
+    #[inline]
+    pub(super) fn tag(&mut self) -> Result<Option<u32>, Broken> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let tag = u32::try_from(self.varint()?).map_err(|_| Broken)?;
+        if tag >> 3 == 0 {
+            return Err(Broken);
+        }
+        Ok(Some(tag))
+    }
+
+    /// An integer.
+    ///
+    /// # Errors
+    /// [`Broken`] when it is cut short or has more than 64 bits.
+    #[inline]
+    pub(super) fn varint(&mut self) -> Result<u64, Broken> {
+        match self.rest {
+            [low, rest @ ..] if *low < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(*low))
+            }
+            [low, high, rest @ ..] if *high < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(*low & 0x7f) | u64::from(*high) << 7)
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    /// An integer of more than two bytes: eight bytes at once where there are as many.
+    fn long_varint(&mut self) -> Result<u64, Broken> {
+        let Some((chunk, after)) = self.rest.split_first_chunk::<8>() else {
+            return self.varint_by_bytes();
+        };
+        let word = u64::from_le_bytes(*chunk);
+        let ends = !word & 0x8080_8080_8080_8080;
+        if ends != 0 {
+            let bits = ends.trailing_zeros() + 1;
+            self.rest = self.rest.get(widened(bits / 8)..).ok_or(Broken)?;
+            return Ok(squeezed(word & (u64::MAX >> (64 - bits))));
+        }
+        let low = squeezed(word);
+        match after {
+            [ninth, rest @ ..] if *ninth < 0x80 => {
+                self.rest = rest;
+                Ok(low | u64::from(*ninth) << 56)
+            }
+            [ninth, tenth @ 0..=1, rest @ ..] => {
+                self.rest = rest;
+                Ok(low | u64::from(*ninth & 0x7f) << 56 | u64::from(*tenth) << 63)
+            }
+            _ => Err(Broken),
+        }
+    }
+
+    /// An integer within the last seven bytes of the message.
+    fn varint_by_bytes(&mut self) -> Result<u64, Broken> {
+        let mut value = 0;
+        let mut shift = 0;
+        while let [byte, rest @ ..] = self.rest {
+            self.rest = rest;
+            value |= u64::from(*byte & 0x7f) << shift;
+            if *byte < 0x80 {
+                return Ok(value);
+            }
+            shift += 7;
+        }
+        Err(Broken)
+    }
+
+    /// Eight bytes, little-endian.
+    ///
+    /// # Errors
+    /// [`Broken`] when they are cut short.
+    #[inline]
+    pub(super) fn fixed64(&mut self) -> Result<u64, Broken> {
+        let (chunk, rest) = self.rest.split_first_chunk().ok_or(Broken)?;
+        self.rest = rest;
+        Ok(u64::from_le_bytes(*chunk))
+    }
+
+    /// Four bytes, little-endian.
+    ///
+    /// # Errors
+    /// [`Broken`] when they are cut short.
+    #[inline]
+    pub(super) fn fixed32(&mut self) -> Result<u32, Broken> {
+        let (chunk, rest) = self.rest.split_first_chunk().ok_or(Broken)?;
+        self.rest = rest;
+        Ok(u32::from_le_bytes(*chunk))
+    }
+
+    /// A string, bytes or message: a length and as many bytes.
+    ///
+    /// # Errors
+    /// [`Broken`] when the length reaches beyond the end.
+    #[inline]
+    pub(super) fn bytes(&mut self) -> Result<&'m [u8], Broken> {
+        let len = usize::try_from(self.varint()?).map_err(|_| Broken)?;
+        let (bytes, rest) = self.rest.split_at_checked(len).ok_or(Broken)?;
+        self.rest = rest;
+        Ok(bytes)
+    }
+
+    /// Text.
+    ///
+    /// # Errors
+    /// [`Broken`] when the length reaches beyond the end or the bytes are not UTF-8.
+    #[inline]
+    pub(super) fn text(&mut self) -> Result<&'m str, Broken> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Broken)
+    }
+
+    /// Passes over the value of a field that the caller does not read.
+    ///
+    /// # Errors
+    /// [`Broken`] when the value is cut short, belongs to a group, or the field is one of
+    /// `known` and so should have had another type.
+    #[inline]
+    pub(super) fn skip(&mut self, tag: u32, known: Known) -> Result<(), Broken> {
+        if known.holds(tag) {
+            return Err(Broken);
+        }
+        match tag & 7 {
+            VARINT => self.varint().map(|_| ()),
+            FIXED64 => self.fixed64().map(|_| ()),
+            BYTES => self.bytes().map(|_| ()),
+            FIXED32 => self.fixed32().map(|_| ()),
+            _ => Err(Broken),
+        }
+    }
+}
+
+/// Joins the lower seven bits of the eight bytes of `word`, lowest byte first.
+fn squeezed(word: u64) -> u64 {
+    let word = word & 0x7f7f_7f7f_7f7f_7f7f;
+    let pairs = word & 0x007f_007f_007f_007f | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+    let fours = pairs & 0x0000_3fff_0000_3fff | (pairs & 0x3fff_0000_3fff_0000) >> 2;
+    fours & 0x0fff_ffff | (fours & 0x0fff_ffff_0000_0000) >> 4
+}
+
+/// A byte count as an index.
+fn widened(count: u32) -> usize {
+    count as usize
+}
+
+/// The address that 4 or 16 bytes stand for, unmapped; none for another length.
+pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
+    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+        return Some(IpAddr::V4(Ipv4Addr::from(v4)));
+    }
+    let v6 = <[u8; 16]>::try_from(bytes).ok()?;
+    Some(unmapped(IpAddr::V6(Ipv6Addr::from(v6))))
+}
+
+/// The port that a field holds; none for 0 and for what is no port.
+pub(super) fn port(value: u64) -> Option<u16> {
+    u16::try_from(value).ok().filter(|port| *port != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use prost::encoding::{WireType, decode_varint, encode_key, encode_varint};
+
+    use super::*;
+
+    /// Walks a message whose fields are all unknown; gives how many there were.
+    fn walk(message: &[u8]) -> Result<usize, Broken> {
+        let mut fields = Fields::new(message);
+        let mut count = 0;
+        while let Some(tag) = fields.tag()? {
+            fields.skip(tag, Known::of(&[]))?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    #[track_caller]
+    fn check(bytes: &[u8], expected: Result<u64, Broken>) {
+        for padding in [0, 1, 9] {
+            let mut padded = bytes.to_vec();
+            padded.extend(vec![0xff; if expected.is_ok() { padding } else { 0 }]);
+            let mut fields = Fields::new(&padded);
+            assert_eq!(fields.varint(), expected, "{bytes:02x?} and {padding}");
+            if expected.is_ok() {
+                assert_eq!(fields.rest().len(), padding);
+            }
+        }
+    }
+
+    #[test]
+    fn integers_have_one_to_ten_bytes() {
+        check(&[0], Ok(0));
+        check(&[0x7f], Ok(127));
+        check(&[0x80, 1], Ok(128));
+        check(&[0x80, 0], Ok(0));
+        check(&[0xff, 0xff, 0x03], Ok(65_535));
+        check(
+            &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1],
+            Ok(1 << 56),
+        );
+        let mut most = [0xff; 10];
+        most[9] = 1;
+        check(&most, Ok(u64::MAX));
+        most[9] = 2;
+        check(&most, Err(Broken));
+        check(&[0x80; 11], Err(Broken));
+        check(&[0x80; 7], Err(Broken));
+        check(&[0x80; 9], Err(Broken));
+        check(&[0x80], Err(Broken));
+        check(&[], Err(Broken));
+    }
+
+    #[test]
+    fn lengths_beyond_the_end_are_broken() {
+        assert_eq!(walk(&[0x0a, 2, 0, 0]), Ok(1));
+        assert_eq!(walk(&[0x0a, 3, 0, 0]), Err(Broken));
+        let mut longest = vec![0x0a];
+        encode_varint(u64::MAX, &mut longest);
+        assert_eq!(walk(&longest), Err(Broken));
+        assert_eq!(walk(&[0x0d, 0, 0, 0]), Err(Broken));
+        assert_eq!(walk(&[0x09, 0, 0, 0, 0, 0, 0, 0]), Err(Broken));
+        assert_eq!(
+            walk(&[0x0d, 0, 0, 0, 0, 0x11, 0, 0, 0, 0, 0, 0, 0, 0]),
+            Ok(2)
+        );
+    }
+
+    #[test]
+    fn groups_field_zero_and_wrong_types_are_broken() {
+        for wire_type in [3, 4, 6, 7] {
+            assert_eq!(walk(&[0x08 | wire_type, 0]), Err(Broken));
+        }
+        assert_eq!(walk(&[0x02, 0]), Err(Broken));
+        let known = Known::of(&[bytes_tag(1), varint_tag(127)]);
+        let skipped = |tag| Fields::new(&[0]).skip(tag, known);
+        assert_eq!(skipped(varint_tag(1)), Err(Broken));
+        assert_eq!(skipped(bytes_tag(127)), Err(Broken));
+        assert_eq!(skipped(bytes_tag(2)), Ok(()));
+        assert_eq!(skipped(varint_tag(128)), Ok(()));
+    }
+
+    #[test]
+    fn addresses_have_4_or_16_bytes() {
+        let text = |bytes: &[u8]| address(bytes).map(|ip| ip.to_string());
+        assert_eq!(text(&[192, 0, 2, 1]).as_deref(), Some("192.0.2.1"));
+        let mut mapped = [0; 16];
+        mapped[10..].copy_from_slice(&[0xff, 0xff, 192, 0, 2, 1]);
+        assert_eq!(text(&mapped).as_deref(), Some("192.0.2.1"));
+        assert_eq!(
+            (text(&[]), text(&[0; 5]), text(&[0; 17])),
+            (None, None, None)
+        );
+        assert_eq!((port(0), port(53), port(65_536)), (None, Some(53), None));
+    }
+
+    /// The definition: every field read with prost's own primitives.
+    fn oracle(message: &[u8]) -> Result<usize, ()> {
+        let mut rest = message;
+        let mut count = 0;
+        while !rest.is_empty() {
+            let key = u32::try_from(decode_varint(&mut rest).map_err(|_| ())?).map_err(|_| ())?;
+            if key >> 3 == 0 {
+                return Err(());
+            }
+            let len = match key & 7 {
+                0 => decode_varint(&mut rest).map(|_| 0).map_err(|_| ())?,
+                1 => 8,
+                2 => decode_varint(&mut rest).map_err(|_| ())?,
+                5 => 4,
+                _ => return Err(()),
+            };
+            rest = rest
+                .get(usize::try_from(len).map_err(|_| ())?..)
+                .ok_or(())?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    proptest! {
+        #[test]
+        fn integers_read_as_prost_wrote_them(value: u64, shift in 0_u32..64, after in 0_usize..10) {
+            let value = value >> shift;
+            let mut bytes = Vec::new();
+            encode_varint(value, &mut bytes);
+            bytes.extend(vec![0x80; after]);
+            let mut fields = Fields::new(&bytes);
+            prop_assert_eq!(fields.varint(), Ok(value));
+            prop_assert_eq!(fields.rest().len(), after);
+        }
+
+        #[test]
+        fn any_bytes_are_walked_as_by_the_oracle(
+            message in proptest::collection::vec(
+                prop_oneof![Just(0x0a_u8), Just(8), 0_u8..4, Just(0x80), any::<u8>()], 0..40),
+        ) {
+            prop_assert_eq!(walk(&message).ok(), oracle(&message).ok());
+        }
+
+        #[test]
+        fn tags_read_as_prost_wrote_them(number in 1_u32..(1 << 29)) {
+            let mut bytes = Vec::new();
+            encode_key(number, WireType::LengthDelimited, &mut bytes);
+            prop_assert_eq!(Fields::new(&bytes).tag(), Ok(Some(bytes_tag(number))));
+        }
+    }
+}
