@@ -8,6 +8,8 @@
 //!
 //! Pure: no I/O, no clock, no log. Every input, of any bytes, ends in an [`Outcome`].
 
+pub mod lease;
+
 use std::net::IpAddr;
 
 use crate::model::{Event, EventFormat, EventTime};
