@@ -9,9 +9,10 @@
 //! Pure: no I/O, no clock, no log. Every input, of any bytes, ends in an [`Outcome`].
 
 pub mod dnstap;
-pub mod framing;
 pub mod gannet_protobuf;
 pub mod goflow2_protobuf;
+pub mod hit;
+pub mod lease;
 
 mod dns;
 #[cfg(test)]
@@ -21,8 +22,6 @@ mod wire;
 use std::net::IpAddr;
 
 use crate::model::{Event, EventFormat, EventTime};
-
-pub mod hit;
 
 /// Where a decoder puts what it finds while it walks a record: all keys of an item, then its
 /// end, then the next item.

@@ -17,7 +17,7 @@ pub struct Episode {
     pub subscriber: String,
     /// The campaign of the hits.
     pub campaign: String,
-    /// The operator, from the lease that attributed the earliest hit.
+    /// The operator, from the lease of the earliest hit that a lease attributed.
     pub operator: Option<String>,
     /// The country, from the same lease.
     pub country: Option<String>,
