@@ -190,7 +190,7 @@ impl IdentifyObserver {
             IdentifyOutput::Step { report, rejected, .. } => {
                 self.health.identify(None);
                 self.health.problem("identify", None);
-                self.metrics.identified.add(&report.attributed.by_attribution());
+                self.metrics.identified.add(&report.settled.counts());
                 self.metrics.repeats.add(report.repeats);
                 self.metrics.hits_waiting.set(report.waiting);
                 if *rejected > 0 {

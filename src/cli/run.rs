@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use super::{FAILED, Outcome, load_config};
 use crate::app::{self, Role, RunOptions};
-use crate::telemetry;
+use crate::telemetry::{LogFormat, logs};
 
 /// The arguments of `gannet run`.
 #[derive(clap::Args)]
@@ -40,7 +40,8 @@ enum RoleArgument {
 /// Runs until SIGTERM or SIGINT. Exits 1 when something was left undone.
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let config = load_config(&arguments.config)?;
-    telemetry::init_logs(&config.log).context("cannot set up logging")?;
+    let format = if config.log.json { LogFormat::Json } else { LogFormat::Text };
+    logs::init(&config.log.filter, format).context("cannot set up logging")?;
     let options = RunOptions {
         role: match arguments.role {
             RoleArgument::All => Role::All,

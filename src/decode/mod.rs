@@ -23,6 +23,34 @@ use std::net::IpAddr;
 
 use crate::model::{Event, EventFormat, EventTime};
 
+/// Walks all items of one record and hands their keys to `sink`.
+pub fn keys<S: KeySink>(format: EventFormat, record: &[u8], sink: &mut S) {
+    match format {
+        EventFormat::Dnstap => dnstap::keys(record, sink),
+        EventFormat::Goflow2Protobuf => goflow2_protobuf::keys(record, sink),
+        EventFormat::GannetProtobuf => gannet_protobuf::keys(record, sink),
+        EventFormat::ZeekJson | EventFormat::DnsCollectorJson | EventFormat::Goflow2Json | EventFormat::GannetJson => {}
+    }
+}
+
+/// Decodes one item whole; `None` when it is not an event of ours. Where the item has no time of
+/// its own, `record_time` stands in.
+///
+/// # Errors
+/// [`Reject`] when the item is undecodable.
+pub fn event(
+    format: EventFormat,
+    item: &[u8],
+    record_time: Option<EventTime>,
+) -> Result<Option<Event>, Reject> {
+    match format {
+        EventFormat::Dnstap => dnstap::event(item, record_time),
+        EventFormat::Goflow2Protobuf => goflow2_protobuf::event(item, record_time),
+        EventFormat::GannetProtobuf => gannet_protobuf::event(item, record_time),
+        EventFormat::ZeekJson | EventFormat::DnsCollectorJson | EventFormat::Goflow2Json | EventFormat::GannetJson => Ok(None),
+    }
+}
+
 /// Where a decoder puts what it finds while it walks a record: all keys of an item, then its
 /// end, then the next item.
 pub trait KeySink {

@@ -93,7 +93,7 @@ fn load_feed(feed: &FeedConfig, builder: &mut SnapshotBuilder) -> Result<LoadedF
         grace: feed.grace,
         ignore_ports: feed.ignore_ports,
         overrides: feed.overrides,
-    })?;
+    });
     let (mut narrowed, mut reserved, mut duplicates) = (0, 0, 0);
     let report = parse(&feed.path, &ParseOptions::of(feed), &mut |indicator| {
         let accepted =

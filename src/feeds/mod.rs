@@ -14,6 +14,7 @@ mod csv;
 mod error;
 mod gannet_json;
 mod hosts;
+mod load;
 mod plain;
 mod read;
 pub mod reason;
@@ -30,6 +31,7 @@ use crate::config::{CsvColumns, FeedConfig};
 use crate::model::{FeedFormat, Indicator, Role, Scope};
 
 pub use error::FeedError;
+pub use load::{LoadError, Loaded, LoadedFeed, load};
 pub use reason::Reason;
 pub use refang::refang;
 pub use report::{FeedReport, RefusedRow};

@@ -97,8 +97,8 @@ impl Attributions {
         self.counts().iter().sum()
     }
 
-    /// The counts in the order of the fields.
-    fn counts(&self) -> [u64; 5] {
+    /// The counts in the order of the fields, which is that of `Attribution::ALL`.
+    pub fn counts(&self) -> [u64; 5] {
         [
             self.exact,
             self.grace,

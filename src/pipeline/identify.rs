@@ -9,9 +9,9 @@ use crate::config::{ClusterConfig, EpisodesConfig, IdentifyConfig, KafkaConfig, 
 use crate::decode;
 use crate::encode;
 use crate::identify::{
-    AttributionRules, Identifier, IdentifyError, IncomingHit, Settings, StepReport,
+    AttributionRules, Identifier, IdentifyError, IncomingHit, Inserted, Settings, StepReport,
 };
-use crate::model::{EpisodeId, EventTime, LeaseFormat, Named};
+use crate::model::{EventTime, LeaseFormat, Named};
 use crate::sink::{MessageSink, Outgoing};
 use crate::source::{Election, OwnedRecord, PartitionReader, SourceError};
 
@@ -23,6 +23,12 @@ const PARTITIONS_REFRESH: Duration = Duration::from_secs(30);
 
 /// Longest wait for episodes to be acknowledged before they count as not sent.
 const SEND_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// How often episodes and victims are counted; it reads all of them.
+const TOTALS_EVERY: Duration = Duration::from_secs(30);
+
+/// Most episodes sent in one go.
+const EPISODES_BATCH: usize = 10_000;
 
 /// Most lease records taken in one go.
 const LEASES_BATCH: usize = 10_000;
@@ -132,6 +138,9 @@ struct Active {
     leases: Vec<LeaseTopic>,
     confirmed_at: Instant,
     refreshed_at: Instant,
+    counted_at: Option<Instant>,
+    /// Whether hits still wait for leases that are known.
+    more: bool,
 }
 
 impl<S: MessageSink> IdentifyStage<S> {
@@ -183,6 +192,7 @@ impl<S: MessageSink> IdentifyStage<S> {
             repeats_kept: identify.repeats_kept,
             wait_max: identify.wait_max,
             waiting_max: identify.waiting_max,
+            provisional_max: identify.waiting_max,
             leases_max: identify.leases_max,
             update_interval: episodes.update_interval,
             rules: AttributionRules {
@@ -215,9 +225,17 @@ impl<S: MessageSink> IdentifyStage<S> {
         if leases.is_empty() {
             identifier.set_known_until(EventTime::MAX);
         }
-        let hits = PartitionReader::open(hits_cluster, &hits.topic, &identifier.positions())?;
+        let hits = PartitionReader::open(hits_cluster, &hits.topic, &identifier.positions()?)?;
         let now = Instant::now();
-        Ok(Active { identifier, hits, leases, confirmed_at: now, refreshed_at: now })
+        Ok(Active {
+            identifier,
+            hits,
+            leases,
+            confirmed_at: now,
+            refreshed_at: now,
+            counted_at: None,
+            more: false,
+        })
     }
 
     /// Works while this instance is active.
@@ -231,7 +249,7 @@ impl<S: MessageSink> IdentifyStage<S> {
         self.catch_up_leases(active, stop, report)?;
         self.confirm(active, election)?;
         while !stop.load(Ordering::Relaxed) && election.serve(Duration::ZERO) {
-            let wait = Duration::from_millis(50);
+            let wait = Duration::from_millis(if active.more { 0 } else { 50 });
             let records = active.hits.read(self.options.identify.commit_hits_max, wait)?;
             // Leases that were there before these hits must be known before they are judged.
             if !records.is_empty() || active.refreshed_at.elapsed() > REFRESH {
@@ -242,6 +260,7 @@ impl<S: MessageSink> IdentifyStage<S> {
                 self.confirm(active, election)?;
             }
             self.send_due(active, report)?;
+            self.count(active, report)?;
             if active.refreshed_at.elapsed() > PARTITIONS_REFRESH {
                 active.hits.refresh()?;
             }
@@ -307,14 +326,33 @@ impl<S: MessageSink> IdentifyStage<S> {
             }
         }
         let positions = active.hits.positions();
-        let step = active.identifier.step(hits, &positions, now)?;
-        if !records.is_empty() {
+        let step = active.identifier.step(&hits, &positions, now)?;
+        active.more = step.more;
+        if !records.is_empty() || step.settled.sum() > 0 {
             report(IdentifyOutput::Step { report: &step, rejected, positions: &positions });
-            report(IdentifyOutput::Totals {
-                episodes: active.identifier.episodes_total(),
-                victims: active.identifier.victims_total(),
-            });
         }
+        Ok(())
+    }
+
+    /// Counts episodes and victims now and then.
+    fn count(
+        &self,
+        active: &mut Active,
+        report: &mut dyn FnMut(IdentifyOutput<'_>),
+    ) -> Result<(), IdentifyStageError> {
+        if active.counted_at.is_some_and(|at| at.elapsed() < TOTALS_EVERY) {
+            return Ok(());
+        }
+        active.counted_at = Some(Instant::now());
+        let (mut episodes, mut victims) = (0, std::collections::HashSet::new());
+        for episode in active.identifier.episodes()? {
+            let episode = episode?;
+            episodes += 1;
+            if episode.victim() {
+                victims.insert(episode.subscriber);
+            }
+        }
+        report(IdentifyOutput::Totals { episodes, victims: victims.len() as u64 });
         Ok(())
     }
 
@@ -337,13 +375,14 @@ impl<S: MessageSink> IdentifyStage<S> {
         active: &mut Active,
         report: &mut dyn FnMut(IdentifyOutput<'_>),
     ) -> Result<(), IdentifyStageError> {
-        let due = active.identifier.due_episodes((self.options.now)())?;
+        let due = active.identifier.due_episodes((self.options.now)(), EPISODES_BATCH)?;
         if due.is_empty() {
             return Ok(());
         }
         self.round += 1;
         let episodes = &self.options.episodes;
-        for episode in &due {
+        for due in &due {
+            let episode = &due.episode;
             let mut value = Vec::with_capacity(1024);
             encode::episode(episodes.format, episode, &mut value);
             self.sink.send(Outgoing {
@@ -367,8 +406,7 @@ impl<S: MessageSink> IdentifyStage<S> {
                 return Err(IdentifyStageError::NotAcknowledged(SEND_WAIT_MAX));
             }
         }
-        let ids: Vec<EpisodeId> = due.iter().map(|episode| episode.episode_id).collect();
-        active.identifier.mark_sent(&ids, (self.options.now)())?;
+        active.identifier.mark_sent(&due)?;
         report(IdentifyOutput::Sent { episodes: due.len() as u64 });
         Ok(())
     }
@@ -388,13 +426,12 @@ fn read_lease_file(
 /// Takes the leases of one record or file; says how many items are none.
 fn take_leases(format: LeaseFormat, bytes: &[u8], identifier: &mut Identifier) -> u64 {
     let mut rejected = 0;
-    decode::lease::leases(format, bytes, &mut |lease| match lease {
-        Ok(lease) => {
-            if !identifier.leases_mut().insert(lease) {
-                rejected += 1;
-            }
-        }
-        Err(_) => rejected += 1,
+    decode::lease::leases(format, bytes, &mut |lease| {
+        let taken = lease.is_ok_and(|lease| match identifier.leases().insert(&lease) {
+            Inserted::New | Inserted::Replaced => true,
+            Inserted::Refused => false,
+        });
+        rejected += u64::from(!taken);
     });
     rejected
 }

@@ -6,7 +6,8 @@ use super::stats::{BatchStats, StreamStats};
 use crate::decode::{self, Item, KeySink, Outcome, Reject};
 use crate::hits::{HitContext, Orientation, hits};
 use crate::model::{EventTime, Hit, HitKind, Position};
-use crate::snapshot::{NameProbe, Snapshot};
+use crate::matching::NameProbe;
+use crate::snapshot::Snapshot;
 use crate::source::{Record, Stream};
 
 /// What a batch is judged by and where it comes from: constant for the batch.

@@ -274,9 +274,14 @@ struct Messages<'a, S> {
 
 impl<S: MessageSink> Output for Messages<'_, S> {
     fn hit(&mut self, hit: &mut Hit) {
-        encode::fit(hit, HIT_BYTES_MAX);
+        let format = self.options.hits.format;
         let mut value = Vec::with_capacity(1024);
-        encode::hit(self.options.hits.format, hit, &mut value);
+        encode::hit(format, hit, &mut value);
+        if value.len() > HIT_BYTES_MAX {
+            encode::fit(format, hit, HIT_BYTES_MAX);
+            value.clear();
+            encode::hit(format, hit, &mut value);
+        }
         self.sent += 1;
         self.sink.send(Outgoing {
             topic: self.options.hits.topic.clone(),
@@ -284,7 +289,7 @@ impl<S: MessageSink> Output for Messages<'_, S> {
             value,
             headers: vec![(
                 "content-type".to_owned(),
-                format!("gannet.hit.v1+{}", self.options.hits.format.as_str()).into_bytes(),
+                format!("gannet.hit.v1+{}", format.as_str()).into_bytes(),
             )],
             token: self.batch.token(),
         });

@@ -241,7 +241,7 @@ fn identify_report(
             counters.identified.fetch_add(read, Ordering::Relaxed);
             progress.identified.fetch_add(read, Ordering::Relaxed);
             for (count, by) in
-                counters.attribution.iter().zip(report.attributed.by_attribution())
+                counters.attribution.iter().zip(report.settled.counts())
             {
                 count.fetch_add(by, Ordering::Relaxed);
             }

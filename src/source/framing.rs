@@ -141,6 +141,21 @@ enum State {
     Stopped,
 }
 
+impl BadFrame {
+    /// The value of a `reason` label.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::TooLong => "too_long",
+            Self::Cut => "cut",
+            Self::BadLength => "bad_length",
+            Self::NoStart => "no_start",
+            Self::ContentType => "content_type",
+            Self::BadControl => "bad_control",
+            Self::AfterStop => "after_stop",
+        }
+    }
+}
+
 impl Splitter {
     /// A splitter at the start of an input.
     pub fn new(framing: Framing) -> Self {
