@@ -11,5 +11,7 @@
 
 pub mod config;
 pub mod decode;
+pub mod encode;
+pub mod lab;
 pub mod model;
 pub mod proto;
