@@ -9,6 +9,8 @@
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod encode;
@@ -16,6 +18,7 @@ pub mod feeds;
 pub mod hits;
 pub mod http;
 pub mod identify;
+pub mod lab;
 pub mod matching;
 pub mod model;
 pub mod pipeline;

@@ -49,7 +49,12 @@ pub struct Published {
 impl Reloader {
     /// A reloader of `feeds`; nothing is loaded yet.
     pub fn new(feeds: Vec<FeedConfig>, options: BuildOptions) -> Self {
-        Self { feeds, options, building: Mutex::new(0), publisher: Mutex::new(None) }
+        Self {
+            feeds,
+            options,
+            building: Mutex::new(0),
+            publisher: Mutex::new(None),
+        }
     }
 
     /// Builds a snapshot from the feeds as they are now and publishes it. A call that comes

@@ -127,7 +127,9 @@ impl Control {
     /// Starts the HTTP server, if one is configured.
     async fn serve_http(&self) -> Result<(watch::Sender<bool>, Option<Task<()>>), AppError> {
         let (stop, stopped) = watch::channel(false);
-        let Some(http) = self.config.http else { return Ok((stop, None)) };
+        let Some(http) = self.config.http else {
+            return Ok((stop, None));
+        };
         let server = Server::bind(http.listen).await?;
         tracing::info!(address = %server.address(), "serving health and metrics");
         let (live, ready) = (Arc::clone(&self.health), Arc::clone(&self.health));
@@ -153,10 +155,15 @@ impl Control {
         if let (true, Some(snapshots)) = (self.matches(), self.reloader.reader()) {
             let options = self.match_options(&cluster);
             let streams = Arc::clone(&options.reader.streams);
-            stages.matching = Some(MatchStage::start(&options, &snapshots, &self.stop, &|member| {
-                let mut observer = WorkerObserver::register(member, &streams, &self.health);
-                Box::new(move |output| observer.report(&output))
-            })?);
+            stages.matching = Some(MatchStage::start(
+                &options,
+                &snapshots,
+                &self.stop,
+                &|member| {
+                    let mut observer = WorkerObserver::register(member, &streams, &self.health);
+                    Box::new(move |output| observer.report(&output))
+                },
+            )?);
         }
         if let (true, Some(identify)) = (self.identifies(), &self.config.identify) {
             let options = IdentifyStageOptions {
@@ -183,7 +190,8 @@ impl Control {
     async fn reach_brokers(&self) -> String {
         loop {
             let cluster = self.config.kafka.cluster.clone();
-            let asked = tokio::task::spawn_blocking(move || cluster_id(&cluster, BROKER_WAIT)).await;
+            let asked =
+                tokio::task::spawn_blocking(move || cluster_id(&cluster, BROKER_WAIT)).await;
             match asked {
                 Ok(Ok(id)) => {
                     self.health.problem("brokers", None);
@@ -284,9 +292,14 @@ impl Control {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let left = stages.matching.map_or(0, MatchStage::join);
-        let identified = stages.identify.is_none_or(|thread| thread.join().unwrap_or(false));
+        let identified = stages
+            .identify
+            .is_none_or(|thread| thread.join().unwrap_or(false));
         if left > 0 {
-            tracing::error!(left, "messages were not acknowledged; their records are read again");
+            tracing::error!(
+                left,
+                "messages were not acknowledged; their records are read again"
+            );
         }
         left == 0 && identified
     }

@@ -55,7 +55,10 @@ impl Health {
         let mut state = self.state();
         for feed in &published.feeds {
             let entry = state.feeds.entry(feed.name.clone()).or_default();
-            *entry = Feed { loaded_at: Some(now), error: None };
+            *entry = Feed {
+                loaded_at: Some(now),
+                error: None,
+            };
         }
         state.problems.remove("feeds");
         state.snapshot = Some((
@@ -117,7 +120,10 @@ impl Health {
         let state = self.state();
         for (member, (heard, _)) in &state.workers {
             if heard.elapsed() > SILENCE_MAX {
-                return Err(format!("worker {member} is silent for {:?}", heard.elapsed()));
+                return Err(format!(
+                    "worker {member} is silent for {:?}",
+                    heard.elapsed()
+                ));
             }
         }
         Ok(())
@@ -126,8 +132,11 @@ impl Health {
     /// Whether the process does its job.
     pub(super) fn ready(&self) -> Readiness {
         let state = self.state();
-        let mut reasons: Vec<String> =
-            state.problems.iter().map(|(subject, what)| format!("{subject}: {what}")).collect();
+        let mut reasons: Vec<String> = state
+            .problems
+            .iter()
+            .map(|(subject, what)| format!("{subject}: {what}"))
+            .collect();
         if state.needs_snapshot && state.snapshot.is_none() {
             reasons.push("no snapshot: nothing is consumed".to_owned());
         }
@@ -136,11 +145,18 @@ impl Health {
         }
         Readiness {
             reasons,
-            snapshot: state.snapshot.as_ref().map(|(snapshot, since)| SnapshotStatus {
-                age: since.elapsed(),
-                ..snapshot.clone()
-            }),
-            partitions: state.workers.values().map(|(_, partitions)| partitions).sum(),
+            snapshot: state
+                .snapshot
+                .as_ref()
+                .map(|(snapshot, since)| SnapshotStatus {
+                    age: since.elapsed(),
+                    ..snapshot.clone()
+                }),
+            partitions: state
+                .workers
+                .values()
+                .map(|(_, partitions)| partitions)
+                .sum(),
             standby: state.identify.is_some_and(|(_, active)| !active),
             feeds: state
                 .feeds

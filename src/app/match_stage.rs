@@ -90,7 +90,10 @@ impl MatchStage {
     /// Waits for the workers; how many messages were left unacknowledged. A worker that
     /// panicked counts as one.
     pub fn join(self) -> usize {
-        self.threads.into_iter().map(|thread| thread.join().unwrap_or(1)).sum()
+        self.threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or(1))
+            .sum()
     }
 }
 

@@ -81,7 +81,9 @@ pub fn run(config: Config, options: RunOptions) -> Result<bool, AppError> {
 
 /// The clock.
 pub fn now() -> EventTime {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     EventTime::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
@@ -96,5 +98,9 @@ pub fn orientation(networks: &NetworksConfig) -> Orientation {
 
 /// How snapshots are built.
 pub fn build_options(matching: MatchingConfig) -> BuildOptions {
-    BuildOptions { names: matching.names, emit_invalid: matching.emit_invalid }
+    BuildOptions {
+        names: matching.names,
+        emit_invalid: matching.emit_invalid,
+        ..BuildOptions::default()
+    }
 }

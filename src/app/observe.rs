@@ -46,7 +46,10 @@ impl WorkerObserver {
             .map(|stream| SourceMetrics::register(&stream.source, reasons))
             .collect();
         let dead = Reject::ALL.map(|reject| {
-            (reject, Count::register(names::DEAD_LETTERS, &[reject.reason()]))
+            (
+                reject,
+                Count::register(names::DEAD_LETTERS, &[reject.reason()]),
+            )
         });
         Self {
             member,
@@ -94,7 +97,11 @@ impl WorkerObserver {
                     "records were gone before they could be read"
                 );
             }
-            WorkerOutput::State { assigned, unacknowledged, lag } => {
+            WorkerOutput::State {
+                assigned,
+                unacknowledged,
+                lag,
+            } => {
                 self.health.worker(self.member, Some(*assigned));
                 self.health.problem("input", None);
                 self.worker.unacknowledged.set(*unacknowledged as u64);
@@ -104,8 +111,7 @@ impl WorkerObserver {
                         None => {
                             let topic = self.topic(*stream).to_owned();
                             let number = partition.to_string();
-                            let level =
-                                Level::register(names::CONSUMER_LAG, &[&topic, &number]);
+                            let level = Level::register(names::CONSUMER_LAG, &[&topic, &number]);
                             self.lag.entry((*stream, *partition)).or_insert(level)
                         }
                     };
@@ -124,7 +130,9 @@ impl WorkerObserver {
     }
 
     fn topic(&self, stream: StreamId) -> &str {
-        self.streams.get(usize::from(stream.0)).map_or("", |stream| stream.topic.as_str())
+        self.streams
+            .get(usize::from(stream.0))
+            .map_or("", |stream| stream.topic.as_str())
     }
 
     fn batch(&mut self, stats: &BatchStats) {
@@ -187,7 +195,9 @@ impl IdentifyObserver {
                 tracing::info!(active, "identify stage");
                 self.health.identify(Some(*active));
             }
-            IdentifyOutput::Step { report, rejected, .. } => {
+            IdentifyOutput::Step {
+                report, rejected, ..
+            } => {
                 self.health.identify(None);
                 self.health.problem("identify", None);
                 self.metrics.identified.add(&report.settled.counts());
@@ -197,7 +207,9 @@ impl IdentifyObserver {
                     tracing::warn!(rejected, "records of the hits topic are no hits");
                 }
             }
-            IdentifyOutput::Leases { known, rejected, .. } => {
+            IdentifyOutput::Leases {
+                known, rejected, ..
+            } => {
                 self.metrics.leases.set(*known as u64);
                 self.metrics.lease_rejects.add(&[*rejected]);
             }
@@ -242,8 +254,10 @@ impl ReloadObserver {
             Reload::Published(published) => self.report_published(published),
             Reload::Failed(errors) => {
                 self.failed.add(1);
-                let errors: Vec<(String, String)> =
-                    errors.iter().map(|error| (error.feed().to_owned(), chain(error))).collect();
+                let errors: Vec<(String, String)> = errors
+                    .iter()
+                    .map(|error| (error.feed().to_owned(), chain(error)))
+                    .collect();
                 for (_, error) in &errors {
                     tracing::error!(error, "feeds not loaded; the snapshot in use stays");
                 }
@@ -255,7 +269,8 @@ impl ReloadObserver {
     fn report_published(&self, published: &Published) {
         self.published.add(1);
         let bytes = published.bytes as u64;
-        self.snapshot.set(published.generation, published.indicators, bytes);
+        self.snapshot
+            .set(published.generation, published.indicators, bytes);
         tracing::info!(
             generation = published.generation,
             hash = published.hash,
@@ -266,8 +281,12 @@ impl ReloadObserver {
             "snapshot published"
         );
         for feed in &published.feeds {
-            let refused: Vec<(&str, u64)> =
-                feed.report.refused.iter().map(|(reason, count)| (*reason, *count)).collect();
+            let refused: Vec<(&str, u64)> = feed
+                .report
+                .refused
+                .iter()
+                .map(|(reason, count)| (*reason, *count))
+                .collect();
             FeedMetrics::register(&feed.name).loaded(
                 SystemTime::now(),
                 feed.report.rows,

@@ -59,6 +59,9 @@ pub fn wanted_topics(config: &Config, partitions: i32) -> Vec<(ClusterConfig, Ve
         read.extend(written);
         vec![(config.kafka.cluster.clone(), read)]
     } else {
-        vec![(config.kafka.cluster.clone(), read), (config.output.clone(), written)]
+        vec![
+            (config.kafka.cluster.clone(), read),
+            (config.output.clone(), written),
+        ]
     }
 }

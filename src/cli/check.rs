@@ -57,7 +57,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             terminal::complain(problem);
         }
     }
-    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(CONFIGURATION) })
+    Ok(if problems.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(CONFIGURATION)
+    })
 }
 
 fn as_json(problems: &[String], loaded: Option<&Loaded>) -> serde_json::Value {
@@ -101,8 +105,9 @@ fn as_text(path: &std::path::Path, problems: &[String], loaded: Option<&Loaded>)
         text.push_str(&feed_text(feed));
     }
     if problems.is_empty() {
-        let (indicators, allow) = loaded
-            .map_or((0, 0), |loaded| (loaded.snapshot.indicators(), loaded.snapshot.allow_rules()));
+        let (indicators, allow) = loaded.map_or((0, 0), |loaded| {
+            (loaded.snapshot.indicators(), loaded.snapshot.allow_rules())
+        });
         text.push_str(&format!(
             "{}: good; {} indicators, {} allow rules\n",
             path.display(),

@@ -40,12 +40,18 @@ impl FeedArguments {
     pub(super) fn configs(&self) -> Vec<FeedConfig> {
         let feeds = self.feeds.iter().map(|text| (text, Role::C2));
         let allow = self.allow.iter().map(|text| (text, Role::Allow));
-        feeds.chain(allow).map(|(text, role)| feed_config(text, role)).collect()
+        feeds
+            .chain(allow)
+            .map(|(text, role)| feed_config(text, role))
+            .collect()
     }
 
     /// How the snapshot is built.
     pub(super) fn build_options(&self) -> BuildOptions {
-        BuildOptions { names: self.names, emit_invalid: false }
+        BuildOptions {
+            names: self.names,
+            ..BuildOptions::default()
+        }
     }
 }
 
@@ -53,7 +59,11 @@ impl FeedArguments {
 fn feed_config(text: &str, role: Role) -> FeedConfig {
     let (format, path) = split_format::<FeedFormat>(text);
     let path = PathBuf::from(path);
-    let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let name = path
+        .file_stem()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned();
     FeedConfig {
         name,
         format: format.unwrap_or_else(|| guess_feed_format(&path)),
@@ -75,7 +85,10 @@ pub(super) fn file_input(text: &str) -> anyhow::Result<FileInput> {
     let (format, path) = split_format::<EventFormat>(text);
     let path = PathBuf::from(path);
     let Some(format) = format.or_else(|| guess_event_format(&path)) else {
-        let known: Vec<&str> = EventFormat::ALL.iter().map(|format| format.as_str()).collect();
+        let known: Vec<&str> = EventFormat::ALL
+            .iter()
+            .map(|format| format.as_str())
+            .collect();
         bail!(
             "cannot tell the format of {text} from its name: write FORMAT:PATH, with one of {}",
             known.join(", ")
@@ -97,8 +110,14 @@ fn split_format<F: Named>(text: &str) -> (Option<F>, &str) {
 
 /// A file's name without the ending of its compression, lower case.
 fn plain_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst"));
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_ascii_lowercase();
+    let plain = name
+        .strip_suffix(".gz")
+        .or_else(|| name.strip_suffix(".zst"));
     plain.unwrap_or(&name).to_owned()
 }
 
@@ -115,7 +134,10 @@ fn guess_feed_format(path: &Path) -> FeedFormat {
 
 fn guess_event_format(path: &Path) -> Option<EventFormat> {
     let name = plain_name(path);
-    if let Some(format) = EventFormat::ALL.iter().find(|format| name.contains(format.as_str())) {
+    if let Some(format) = EventFormat::ALL
+        .iter()
+        .find(|format| name.contains(format.as_str()))
+    {
         return Some(*format);
     }
     let has = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
@@ -129,10 +151,7 @@ fn guess_event_format(path: &Path) -> Option<EventFormat> {
 }
 
 /// Loads feeds, saying on standard error what was refused.
-pub(super) fn load_feeds(
-    feeds: &[FeedConfig],
-    options: BuildOptions,
-) -> anyhow::Result<Loaded> {
+pub(super) fn load_feeds(feeds: &[FeedConfig], options: BuildOptions) -> anyhow::Result<Loaded> {
     let loaded = load(feeds, options, 1).map_err(|errors| all_of(&errors))?;
     for feed in &loaded.feeds {
         let refused = feed.report.refused_total();
@@ -188,9 +207,19 @@ mod tests {
             ("what.bin", None),
             ("-", None),
         ] {
-            assert_eq!(file_input(text).ok().map(|input| input.format), expected, "{text}");
+            assert_eq!(
+                file_input(text).ok().map(|input| input.format),
+                expected,
+                "{text}"
+            );
         }
-        assert_eq!(feed_config("C:/x.txt", Role::C2).path, PathBuf::from("C:/x.txt"));
-        assert_eq!(feed_config("hosts:/x.txt", Role::C2).format, FeedFormat::Hosts);
+        assert_eq!(
+            feed_config("C:/x.txt", Role::C2).path,
+            PathBuf::from("C:/x.txt")
+        );
+        assert_eq!(
+            feed_config("hosts:/x.txt", Role::C2).format,
+            FeedFormat::Hosts
+        );
     }
 }

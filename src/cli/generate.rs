@@ -22,7 +22,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let options = arguments.operation.options();
     let bar = terminal::progress(options.events, "{bar:30} {pos}/{len} events {elapsed}");
-    let report = lab::generate(&options, &arguments.out, &mut |events| bar.set_position(events))?;
+    let report = lab::generate(&options, &arguments.out, &mut |events| {
+        bar.set_position(events)
+    })?;
     bar.finish_and_clear();
     terminal::print(&format!(
         "{}: {} events, {} leases, {} planted hits, {} victims\n",

@@ -64,7 +64,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             terminal::print(&as_text(value, &found))?;
         }
     }
-    Ok(if any { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+    Ok(if any {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    })
 }
 
 /// The `gannet.lookup.v1` object.
@@ -80,7 +84,12 @@ fn as_json(value: &str, found: &Lookup) -> serde_json::Value {
     let indicators: Vec<serde_json::Value> = found
         .matches
         .iter()
-        .flat_map(|found| found.indicators.iter().map(encode::indicator_json))
+        .flat_map(|found| &found.indicators)
+        .filter_map(|indicator| {
+            let mut bytes = Vec::new();
+            encode::indicator(indicator, &mut bytes);
+            serde_json::from_slice(&bytes).ok()
+        })
         .collect();
     json!({
         "schema": "gannet.lookup.v1",
@@ -103,8 +112,10 @@ fn as_text(value: &str, found: &Lookup) -> String {
     };
     for found in &found.matches {
         for indicator in &found.indicators {
-            let malware =
-                indicator.malware.as_deref().map_or(String::new(), |name| format!(", {name}"));
+            let malware = indicator
+                .malware
+                .as_deref()
+                .map_or(String::new(), |name| format!(", {name}"));
             text.push_str(&format!(
                 "  {} {} (feed {}, as `{}`, {}, {}{malware}, confidence {})\n",
                 found.kind.as_str(),

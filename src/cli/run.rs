@@ -40,7 +40,11 @@ enum RoleArgument {
 /// Runs until SIGTERM or SIGINT. Exits 1 when something was left undone.
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let config = load_config(&arguments.config)?;
-    let format = if config.log.json { LogFormat::Json } else { LogFormat::Text };
+    let format = if config.log.json {
+        LogFormat::Json
+    } else {
+        LogFormat::Text
+    };
     logs::init(&config.log.filter, format).context("cannot set up logging")?;
     let options = RunOptions {
         role: match arguments.role {
@@ -51,5 +55,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         dry_run: arguments.dry_run,
     };
     let clean = app::run(config, options)?;
-    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+    Ok(if clean {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    })
 }

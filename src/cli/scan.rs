@@ -57,8 +57,11 @@ fn output_format(text: &str) -> Result<OutputFormat, String> {
 
 /// Runs the scan.
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let inputs: Vec<FileInput> =
-        arguments.inputs.iter().map(|text| file_input(text)).collect::<anyhow::Result<_>>()?;
+    let inputs: Vec<FileInput> = arguments
+        .inputs
+        .iter()
+        .map(|text| file_input(text))
+        .collect::<anyhow::Result<_>>()?;
     let (feeds, options, orientation) = what_to_look_for(arguments)?;
     let loaded = load_feeds(&feeds, options)?;
     let summary_to_stdout = arguments.summary.as_deref() == Some("-".as_ref());
@@ -93,7 +96,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         None => {}
     }
     say(&report, seconds);
-    Ok(if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+    Ok(if report.failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    })
 }
 
 /// Feeds, how they are built, and networks: from the configuration or the command line.
@@ -103,13 +110,21 @@ fn what_to_look_for(
     if let Some(path) = &arguments.config {
         let config = load_config(path)?;
         let orientation = app::orientation(&config.networks);
-        return Ok((config.feeds, app::build_options(config.matching), orientation));
+        return Ok((
+            config.feeds,
+            app::build_options(config.matching),
+            orientation,
+        ));
     }
     let feeds = arguments.feeds.configs();
     if feeds.is_empty() {
         bail!("nothing to look for: give --feed [FORMAT:]PATH or -c FILE");
     }
-    Ok((feeds, arguments.feeds.build_options(), Orientation::default()))
+    Ok((
+        feeds,
+        arguments.feeds.build_options(),
+        Orientation::default(),
+    ))
 }
 
 /// Runs `work`, drawing a progress line meanwhile if standard error is a terminal.
@@ -121,8 +136,11 @@ fn with_progress<T: Send>(
     if !terminal::shows_progress() {
         return work();
     }
-    let length =
-        inputs.iter().filter_map(|input| std::fs::metadata(&input.path).ok()).map(|m| m.len()).sum();
+    let length = inputs
+        .iter()
+        .filter_map(|input| std::fs::metadata(&input.path).ok())
+        .map(|m| m.len())
+        .sum();
     let template = if length > 0 {
         "{bar:30} {bytes}/{total_bytes} {msg} {elapsed}"
     } else {

@@ -31,7 +31,11 @@ pub(super) fn shows_progress() -> bool {
 
 /// A progress line; drawn only on a terminal. `length` 0 means that the end is not known.
 pub(super) fn progress(length: u64, template: &str) -> ProgressBar {
-    let bar = if length == 0 { ProgressBar::no_length() } else { ProgressBar::new(length) };
+    let bar = if length == 0 {
+        ProgressBar::no_length()
+    } else {
+        ProgressBar::new(length)
+    };
     bar.set_draw_target(if shows_progress() {
         ProgressDrawTarget::stderr_with_hz(8)
     } else {
@@ -73,9 +77,13 @@ mod tests {
 
     #[test]
     fn thousands_are_separated() {
-        for (number, expected) in
-            [(0, "0"), (999, "999"), (1000, "1,000"), (216_000, "216,000"), (1_234_567, "1,234,567")]
-        {
+        for (number, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (216_000, "216,000"),
+            (1_234_567, "1,234,567"),
+        ] {
             assert_eq!(thousands(number), expected);
         }
     }

@@ -91,7 +91,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     } else {
         terminal::print(&as_text(&states))?;
     }
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    })
 }
 
 fn as_json(states: &[TopicState], good: bool) -> serde_json::Value {

@@ -16,7 +16,9 @@ impl ClusterConfig {
             ("reconnect.backoff.max.ms", "5000"),
         ];
         settings.extend(
-            self.properties.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+            self.properties
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
         );
         settings
     }

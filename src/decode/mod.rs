@@ -29,7 +29,10 @@ pub fn keys<S: KeySink>(format: EventFormat, record: &[u8], sink: &mut S) {
         EventFormat::Dnstap => dnstap::keys(record, sink),
         EventFormat::Goflow2Protobuf => goflow2_protobuf::keys(record, sink),
         EventFormat::GannetProtobuf => gannet_protobuf::keys(record, sink),
-        EventFormat::ZeekJson | EventFormat::DnsCollectorJson | EventFormat::Goflow2Json | EventFormat::GannetJson => {}
+        EventFormat::ZeekJson
+        | EventFormat::DnsCollectorJson
+        | EventFormat::Goflow2Json
+        | EventFormat::GannetJson => {}
     }
 }
 
@@ -47,7 +50,10 @@ pub fn event(
         EventFormat::Dnstap => dnstap::event(item, record_time),
         EventFormat::Goflow2Protobuf => goflow2_protobuf::event(item, record_time),
         EventFormat::GannetProtobuf => gannet_protobuf::event(item, record_time),
-        EventFormat::ZeekJson | EventFormat::DnsCollectorJson | EventFormat::Goflow2Json | EventFormat::GannetJson => Ok(None),
+        EventFormat::ZeekJson
+        | EventFormat::DnsCollectorJson
+        | EventFormat::Goflow2Json
+        | EventFormat::GannetJson => Ok(None),
     }
 }
 

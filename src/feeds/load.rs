@@ -82,8 +82,14 @@ pub fn load(
     if !errors.is_empty() {
         return Err(errors);
     }
-    let snapshot = builder.build(generation).map_err(|error| vec![LoadError::Build(error)])?;
-    Ok(Loaded { snapshot, feeds: loaded, took: started.elapsed() })
+    let snapshot = builder
+        .build(generation)
+        .map_err(|error| vec![LoadError::Build(error)])?;
+    Ok(Loaded {
+        snapshot,
+        feeds: loaded,
+        took: started.elapsed(),
+    })
 }
 
 fn load_feed(feed: &FeedConfig, builder: &mut SnapshotBuilder) -> Result<LoadedFeed, LoadError> {
@@ -96,13 +102,23 @@ fn load_feed(feed: &FeedConfig, builder: &mut SnapshotBuilder) -> Result<LoadedF
     });
     let (mut narrowed, mut reserved, mut duplicates) = (0, 0, 0);
     let report = parse(&feed.path, &ParseOptions::of(feed), &mut |indicator| {
-        let accepted =
-            builder.add(id, indicator).map_err(|refusal: Refusal| Reason::from(refusal.reason()))?;
+        let accepted = builder
+            .add(id, indicator)
+            .map_err(|refusal: Refusal| Reason::from(refusal.reason()))?;
         narrowed += u64::from(accepted.narrowed);
         reserved += u64::from(accepted.reserved);
         duplicates += u64::from(accepted.duplicate);
         Ok(())
     })
-    .map_err(|source| LoadError::Feed { name: feed.name.clone(), source })?;
-    Ok(LoadedFeed { name: feed.name.clone(), report, narrowed, reserved, duplicates })
+    .map_err(|source| LoadError::Feed {
+        name: feed.name.clone(),
+        source,
+    })?;
+    Ok(LoadedFeed {
+        name: feed.name.clone(),
+        report,
+        narrowed,
+        reserved,
+        duplicates,
+    })
 }

@@ -10,10 +10,10 @@ use rdkafka::producer::DefaultProducerContext;
 use crate::config::ClusterConfig;
 
 /// Bytes a partition that the embedded broker is trusted to keep; it drops above 5 MiB.
-pub const PARTITION_BYTES_MAX: u64 = 3 << 20;
+pub(super) const PARTITION_BYTES_MAX: u64 = 3 << 20;
 
 /// Records a partition that the embedded broker is trusted to keep; it drops above 100,000.
-pub const PARTITION_RECORDS_MAX: u64 = 60_000;
+pub(super) const PARTITION_RECORDS_MAX: u64 = 60_000;
 
 /// A running embedded broker; it ends when dropped.
 pub struct EmbeddedBroker {
@@ -42,7 +42,9 @@ impl EmbeddedBroker {
     /// # Errors
     /// [`BrokerError::Start`] when the library cannot.
     pub fn start() -> Result<Self, BrokerError> {
-        Ok(Self { cluster: MockCluster::new(1).map_err(BrokerError::Start)? })
+        Ok(Self {
+            cluster: MockCluster::new(1).map_err(BrokerError::Start)?,
+        })
     }
 
     /// Creates `topic` with `partitions`.
@@ -52,7 +54,10 @@ impl EmbeddedBroker {
     pub fn create_topic(&self, topic: &str, partitions: i32) -> Result<(), BrokerError> {
         self.cluster
             .create_topic(topic, partitions, 1)
-            .map_err(|source| BrokerError::Topic { topic: topic.to_owned(), source })
+            .map_err(|source| BrokerError::Topic {
+                topic: topic.to_owned(),
+                source,
+            })
     }
 
     /// How clients reach it.

@@ -21,13 +21,16 @@ pub struct Reached {
 impl Reached {
     /// Nothing read of `partitions` partitions.
     pub fn new(partitions: usize) -> Self {
-        Self { partitions: (0..partitions).map(|_| AtomicI64::new(0)).collect() }
+        Self {
+            partitions: (0..partitions).map(|_| AtomicI64::new(0)).collect(),
+        }
     }
 
     /// Notes that `partition` was read up to `next`.
     pub fn note(&self, partition: i32, next: i64) {
-        if let Some(reached) =
-            usize::try_from(partition).ok().and_then(|index| self.partitions.get(index))
+        if let Some(reached) = usize::try_from(partition)
+            .ok()
+            .and_then(|index| self.partitions.get(index))
         {
             reached.fetch_max(next, Ordering::Relaxed);
         }
@@ -35,12 +38,17 @@ impl Reached {
 
     /// The next offset of `partition`.
     pub fn next(&self, partition: usize) -> i64 {
-        self.partitions.get(partition).map_or(0, |reached| reached.load(Ordering::Relaxed))
+        self.partitions
+            .get(partition)
+            .map_or(0, |reached| reached.load(Ordering::Relaxed))
     }
 
     /// Records read of all partitions.
     pub fn total(&self) -> i64 {
-        self.partitions.iter().map(|reached| reached.load(Ordering::Relaxed)).sum()
+        self.partitions
+            .iter()
+            .map(|reached| reached.load(Ordering::Relaxed))
+            .sum()
     }
 
     /// How many partitions there are.
@@ -103,9 +111,14 @@ impl Feeder {
         for (name, value) in cluster.client_settings() {
             config.set(name, value);
         }
-        let producer =
-            config.create_with_context(DefaultProducerContext).map_err(FeedError::Produce)?;
-        Ok(Self { producer, topics: BTreeMap::new(), records: 0 })
+        let producer = config
+            .create_with_context(DefaultProducerContext)
+            .map_err(FeedError::Produce)?;
+        Ok(Self {
+            producer,
+            topics: BTreeMap::new(),
+            records: 0,
+        })
     }
 
     /// Produces `value` to the next partition of `topic`, waiting while that partition is as
@@ -121,10 +134,15 @@ impl Feeder {
         reached: &Reached,
     ) -> Result<(), FeedError> {
         if !self.topics.contains_key(topic) {
-            let state = Topic { produced: vec![0; reached.partitions()], ..Topic::default() };
+            let state = Topic {
+                produced: vec![0; reached.partitions()],
+                ..Topic::default()
+            };
             self.topics.insert(topic.to_owned(), state);
         }
-        let Some(state) = self.topics.get_mut(topic) else { return Ok(()) };
+        let Some(state) = self.topics.get_mut(topic) else {
+            return Ok(());
+        };
         // A few records at a time go to one partition, so that batches compress well.
         let partition = (state.turn / 64) % reached.partitions().max(1);
         state.turn += 1;
@@ -159,7 +177,9 @@ impl Feeder {
         if self.records.is_multiple_of(256) {
             self.producer.poll(Duration::ZERO);
         }
-        let mut record = BaseRecord::<[u8], [u8]>::to(topic).partition(number).payload(value);
+        let mut record = BaseRecord::<[u8], [u8]>::to(topic)
+            .partition(number)
+            .payload(value);
         if let Some(key) = key {
             record = record.key(key);
         }
@@ -182,7 +202,9 @@ impl Feeder {
     /// # Errors
     /// [`FeedError::Produce`] when it is not within a minute.
     pub fn flush(&self) -> Result<(), FeedError> {
-        self.producer.flush(Duration::from_secs(60)).map_err(FeedError::Produce)
+        self.producer
+            .flush(Duration::from_secs(60))
+            .map_err(FeedError::Produce)
     }
 
     /// Records produced to `topic`.

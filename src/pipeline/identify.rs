@@ -5,7 +5,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::config::{ClusterConfig, EpisodesConfig, IdentifyConfig, KafkaConfig, LeaseLocation, TopicConfig};
+use crate::config::{
+    ClusterConfig, EpisodesConfig, IdentifyConfig, KafkaConfig, LeaseLocation, TopicConfig,
+};
 use crate::decode;
 use crate::encode;
 use crate::identify::{
@@ -146,7 +148,11 @@ struct Active {
 impl<S: MessageSink> IdentifyStage<S> {
     /// A stage that sends episodes to `sink`.
     pub fn new(options: IdentifyStageOptions, sink: S) -> Self {
-        Self { options, sink, round: 0 }
+        Self {
+            options,
+            sink,
+            round: 0,
+        }
     }
 
     /// Stands by until this instance is active, works, and goes back to standing by when it is
@@ -185,8 +191,15 @@ impl<S: MessageSink> IdentifyStage<S> {
         &self,
         report: &mut dyn FnMut(IdentifyOutput<'_>),
     ) -> Result<Active, IdentifyStageError> {
-        let IdentifyStageOptions { kafka, hits_cluster, hits, identify, cluster, episodes, .. } =
-            &self.options;
+        let IdentifyStageOptions {
+            kafka,
+            hits_cluster,
+            hits,
+            identify,
+            cluster,
+            episodes,
+            ..
+        } = &self.options;
         let settings = Settings {
             quiet_period: identify.quiet_period,
             repeats_kept: identify.repeats_kept,
@@ -250,7 +263,9 @@ impl<S: MessageSink> IdentifyStage<S> {
         self.confirm(active, election)?;
         while !stop.load(Ordering::Relaxed) && election.serve(Duration::ZERO) {
             let wait = Duration::from_millis(if active.more { 0 } else { 50 });
-            let records = active.hits.read(self.options.identify.commit_hits_max, wait)?;
+            let records = active
+                .hits
+                .read(self.options.identify.commit_hits_max, wait)?;
             // Leases that were there before these hits must be known before they are judged.
             if !records.is_empty() || active.refreshed_at.elapsed() > REFRESH {
                 self.catch_up_leases(active, stop, report)?;
@@ -329,7 +344,11 @@ impl<S: MessageSink> IdentifyStage<S> {
         let step = active.identifier.step(&hits, &positions, now)?;
         active.more = step.more;
         if !records.is_empty() || step.settled.sum() > 0 {
-            report(IdentifyOutput::Step { report: &step, rejected, positions: &positions });
+            report(IdentifyOutput::Step {
+                report: &step,
+                rejected,
+                positions: &positions,
+            });
         }
         Ok(())
     }
@@ -340,7 +359,10 @@ impl<S: MessageSink> IdentifyStage<S> {
         active: &mut Active,
         report: &mut dyn FnMut(IdentifyOutput<'_>),
     ) -> Result<(), IdentifyStageError> {
-        if active.counted_at.is_some_and(|at| at.elapsed() < TOTALS_EVERY) {
+        if active
+            .counted_at
+            .is_some_and(|at| at.elapsed() < TOTALS_EVERY)
+        {
             return Ok(());
         }
         active.counted_at = Some(Instant::now());
@@ -352,7 +374,10 @@ impl<S: MessageSink> IdentifyStage<S> {
                 victims.insert(episode.subscriber);
             }
         }
-        report(IdentifyOutput::Totals { episodes, victims: victims.len() as u64 });
+        report(IdentifyOutput::Totals {
+            episodes,
+            victims: victims.len() as u64,
+        });
         Ok(())
     }
 
@@ -375,7 +400,9 @@ impl<S: MessageSink> IdentifyStage<S> {
         active: &mut Active,
         report: &mut dyn FnMut(IdentifyOutput<'_>),
     ) -> Result<(), IdentifyStageError> {
-        let due = active.identifier.due_episodes((self.options.now)(), EPISODES_BATCH)?;
+        let due = active
+            .identifier
+            .due_episodes((self.options.now)(), EPISODES_BATCH)?;
         if due.is_empty() {
             return Ok(());
         }
@@ -407,7 +434,9 @@ impl<S: MessageSink> IdentifyStage<S> {
             }
         }
         active.identifier.mark_sent(&due)?;
-        report(IdentifyOutput::Sent { episodes: due.len() as u64 });
+        report(IdentifyOutput::Sent {
+            episodes: due.len() as u64,
+        });
         Ok(())
     }
 }
@@ -418,8 +447,10 @@ fn read_lease_file(
     format: LeaseFormat,
     identifier: &mut Identifier,
 ) -> Result<u64, IdentifyStageError> {
-    let bytes = std::fs::read(path)
-        .map_err(|source| IdentifyStageError::LeaseFile { path: path.to_owned(), source })?;
+    let bytes = std::fs::read(path).map_err(|source| IdentifyStageError::LeaseFile {
+        path: path.to_owned(),
+        source,
+    })?;
     Ok(take_leases(format, &bytes, identifier))
 }
 

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use super::stats::{BatchStats, StreamStats};
 use crate::decode::{self, Item, KeySink, Outcome, Reject};
 use crate::hits::{HitContext, Orientation, hits};
-use crate::model::{EventTime, Hit, HitKind, Position};
 use crate::matching::NameProbe;
+use crate::model::{EventTime, Hit, HitKind, Position};
 use crate::snapshot::Snapshot;
 use crate::source::{Record, Stream};
 
@@ -61,8 +61,7 @@ pub fn process(
     let snapshot_id = path.snapshot.id();
     for record in records {
         let stream = usize::from(record.stream.0);
-        let (Some(source), Some(stats)) =
-            (path.streams.get(stream), stats.streams.get_mut(stream))
+        let (Some(source), Some(stats)) = (path.streams.get(stream), stats.streams.get_mut(stream))
         else {
             continue;
         };
@@ -190,7 +189,12 @@ impl<O: Output> Walk<'_, O> {
     fn finish(self) {
         if let Some((reject, index, rejected)) = self.rejected {
             *self.stats.dead_letters.entry(reject).or_default() += 1;
-            self.output.dead(&DeadLetter { record: self.record, reject, index, rejected });
+            self.output.dead(&DeadLetter {
+                record: self.record,
+                reject,
+                index,
+                rejected,
+            });
         }
     }
 }

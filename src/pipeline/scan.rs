@@ -76,12 +76,17 @@ pub fn scan(scan: &Scan<'_>) -> Result<ScanReport, SinkError> {
             let mut worker = ScanWorker {
                 scan,
                 streams: &streams,
-                report: ScanReport { stats: BatchStats::new(streams.len()), ..Default::default() },
+                report: ScanReport {
+                    stats: BatchStats::new(streams.len()),
+                    ..Default::default()
+                },
             };
             let mut block = Block::default();
             while next_block(&shared, &mut block) {
                 worker.block(&block)?;
-                scan.progress.bytes.store(taken.load(Ordering::Relaxed), Ordering::Relaxed);
+                scan.progress
+                    .bytes
+                    .store(taken.load(Ordering::Relaxed), Ordering::Relaxed);
             }
             Ok(worker.report)
         };
@@ -96,7 +101,10 @@ pub fn scan(scan: &Scan<'_>) -> Result<ScanReport, SinkError> {
         }
         results
     });
-    let mut total = ScanReport { stats: BatchStats::new(streams.len()), ..ScanReport::default() };
+    let mut total = ScanReport {
+        stats: BatchStats::new(streams.len()),
+        ..ScanReport::default()
+    };
     for result in results {
         let report = result?;
         total.stats.add(&report.stats);
@@ -140,10 +148,16 @@ impl ScanWorker<'_> {
         for (_, reason) in &block.bad {
             *self.report.unframed.entry(reason.reason()).or_default() += 1;
         }
-        let path = self.scan.inputs.get(usize::from(block.stream.0)).map(|input| &input.path);
+        let path = self
+            .scan
+            .inputs
+            .get(usize::from(block.stream.0))
+            .map(|input| &input.path);
         for (ordinal, reason) in block.bad.iter().take(SAMPLES_MAX) {
             let path = path.cloned().unwrap_or_default();
-            self.report.samples.push((path, *ordinal, reason.to_string()));
+            self.report
+                .samples
+                .push((path, *ordinal, reason.to_string()));
         }
         let records: Vec<Record<'_>> = block
             .records
@@ -180,8 +194,14 @@ impl ScanWorker<'_> {
             hits.write(&output.bytes)?;
         }
         let total = stats.total();
-        self.scan.progress.events.fetch_add(total.events(), Ordering::Relaxed);
-        self.scan.progress.hits.fetch_add(total.hits_total(), Ordering::Relaxed);
+        self.scan
+            .progress
+            .events
+            .fetch_add(total.events(), Ordering::Relaxed);
+        self.scan
+            .progress
+            .hits
+            .fetch_add(total.hits_total(), Ordering::Relaxed);
         self.report.stats.add(&stats);
         Ok(())
     }
@@ -217,7 +237,11 @@ impl Output for Frames<'_> {
 
     fn dead(&mut self, dead: &DeadLetter<'_>) {
         if self.samples.len() < SAMPLES_MAX {
-            self.samples.push((self.path.clone(), dead.record.offset, dead.reject.to_string()));
+            self.samples.push((
+                self.path.clone(),
+                dead.record.offset,
+                dead.reject.to_string(),
+            ));
         }
     }
 }

@@ -81,7 +81,9 @@ impl StreamStats {
 impl BatchStats {
     /// Zeros for `streams` streams.
     pub fn new(streams: usize) -> Self {
-        Self { streams: vec![StreamStats::default(); streams] }
+        Self {
+            streams: vec![StreamStats::default(); streams],
+        }
     }
 
     /// All streams together.

@@ -146,10 +146,20 @@ impl<R: RecordReader, S: MessageSink> Worker<R, S> {
     fn turn(&mut self, report: &mut dyn FnMut(WorkerOutput<'_>)) -> Result<bool, SourceError> {
         let full = self.watermark.outstanding() >= self.options.workers.unacknowledged_max;
         self.reader.hold(full)?;
-        self.acknowledge(if full { Duration::from_millis(20) } else { Duration::ZERO }, report);
+        self.acknowledge(
+            if full {
+                Duration::from_millis(20)
+            } else {
+                Duration::ZERO
+            },
+            report,
+        );
         match self.read_batch() {
             Ok(Progress::Read) => {
-                report(WorkerOutput::Batch { stats: &self.stats, next: &self.next });
+                report(WorkerOutput::Batch {
+                    stats: &self.stats,
+                    next: &self.next,
+                });
                 self.stats.clear();
             }
             Ok(Progress::Idle) => {}
@@ -207,7 +217,13 @@ impl<R: RecordReader, S: MessageSink> Worker<R, S> {
                 now: (options.now)(),
             };
             let batch = watermark.open();
-            let mut output = Messages { sink, options, streams: &streams, batch, sent: 0 };
+            let mut output = Messages {
+                sink,
+                options,
+                streams: &streams,
+                batch,
+                sent: 0,
+            };
             process(records, path, &mut output, stats);
             let sent = output.sent;
             watermark.sent(batch, sent);
@@ -224,7 +240,10 @@ impl<R: RecordReader, S: MessageSink> Worker<R, S> {
         }
         let done = acknowledged.tokens.len() as u64;
         if done + acknowledged.failed > 0 {
-            report(WorkerOutput::Acknowledged { done, failed: acknowledged.failed });
+            report(WorkerOutput::Acknowledged {
+                done,
+                failed: acknowledged.failed,
+            });
         }
     }
 
@@ -259,7 +278,11 @@ fn next_offsets(records: &[Record<'_>]) -> Vec<NextOffset> {
         next.insert((record.stream, record.partition), record.offset + 1);
     }
     next.into_iter()
-        .map(|((stream, partition), offset)| NextOffset { stream, partition, offset })
+        .map(|((stream, partition), offset)| NextOffset {
+            stream,
+            partition,
+            offset,
+        })
         .collect()
 }
 
@@ -297,7 +320,8 @@ impl<S: MessageSink> Output for Messages<'_, S> {
 
     fn dead(&mut self, dead: &DeadLetter<'_>) {
         self.sent += 1;
-        self.sink.send(dead_message(dead, self.streams, self.options, self.batch));
+        self.sink
+            .send(dead_message(dead, self.streams, self.options, self.batch));
     }
 }
 

@@ -27,10 +27,16 @@ impl FileSink {
                 .create(true)
                 .truncate(true)
                 .open(path)
-                .map_err(|source| SinkError::File { path: path.to_owned(), source })?;
+                .map_err(|source| SinkError::File {
+                    path: path.to_owned(),
+                    source,
+                })?;
             Box::new(file)
         };
-        Ok(Self { path: path.to_owned(), out: Mutex::new(BufWriter::with_capacity(1 << 16, out)) })
+        Ok(Self {
+            path: path.to_owned(),
+            out: Mutex::new(BufWriter::with_capacity(1 << 16, out)),
+        })
     }
 
     /// Writes `frames` in one piece.
@@ -39,8 +45,10 @@ impl FileSink {
     /// [`SinkError::File`] with the full path.
     pub fn write(&self, frames: &[u8]) -> Result<(), SinkError> {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        out.write_all(frames)
-            .map_err(|source| SinkError::File { path: self.path.clone(), source })
+        out.write_all(frames).map_err(|source| SinkError::File {
+            path: self.path.clone(),
+            source,
+        })
     }
 
     /// Writes what is buffered.
@@ -49,6 +57,9 @@ impl FileSink {
     /// [`SinkError::File`] with the full path.
     pub fn flush(&self) -> Result<(), SinkError> {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        out.flush().map_err(|source| SinkError::File { path: self.path.clone(), source })
+        out.flush().map_err(|source| SinkError::File {
+            path: self.path.clone(),
+            source,
+        })
     }
 }

@@ -50,7 +50,10 @@ impl KafkaSink {
     fn hand_over(&mut self, message: Outgoing, in_front: bool) -> bool {
         let mut headers = OwnedHeaders::new_with_capacity(message.headers.len());
         for (key, value) in &message.headers {
-            headers = headers.insert(Header { key, value: Some(value) });
+            headers = headers.insert(Header {
+                key,
+                value: Some(value),
+            });
         }
         let sent = {
             let mut record = BaseRecord::with_opaque_to(&message.topic, Box::new(message.token))
@@ -89,11 +92,17 @@ impl KafkaSink {
     /// as failed and is sent again by the new one.
     fn renew(&mut self) {
         tracing::error!("the producer failed for good and is replaced; messages are sent again");
-        self.producer.purge(PurgeConfig::default().queue().inflight());
+        self.producer
+            .purge(PurgeConfig::default().queue().inflight());
         self.producer.poll(Duration::from_secs(1));
         let reports = {
             let context = self.producer.context();
-            std::mem::take(&mut *context.reports.lock().unwrap_or_else(PoisonError::into_inner))
+            std::mem::take(
+                &mut *context
+                    .reports
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner),
+            )
         };
         match create(&self.cluster) {
             Ok(producer) => {
@@ -106,8 +115,11 @@ impl KafkaSink {
                     .into_iter()
                     .filter(|report| matches!(report, Report::Delivered(_)))
                     .collect();
-                *producer.context().reports.lock().unwrap_or_else(PoisonError::into_inner) =
-                    delivered;
+                *producer
+                    .context()
+                    .reports
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = delivered;
                 self.producer = producer;
             }
             Err(error) => tracing::error!(%error, "cannot replace the producer"),
@@ -129,7 +141,12 @@ impl MessageSink for KafkaSink {
         self.producer.poll(wait);
         let reports = {
             let context = self.producer.context();
-            std::mem::take(&mut *context.reports.lock().unwrap_or_else(PoisonError::into_inner))
+            std::mem::take(
+                &mut *context
+                    .reports
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner),
+            )
         };
         let mut acknowledged = Acknowledged::default();
         for report in reports {
@@ -151,7 +168,9 @@ impl MessageSink for KafkaSink {
         }
         if Instant::now() >= self.not_before {
             for _ in 0..self.waiting.len() {
-                let Some(message) = self.waiting.pop_front() else { break };
+                let Some(message) = self.waiting.pop_front() else {
+                    break;
+                };
                 if !self.hand_over(message, true) {
                     break;
                 }
@@ -162,7 +181,8 @@ impl MessageSink for KafkaSink {
 
     fn abandon(&mut self) {
         self.waiting.clear();
-        self.producer.purge(PurgeConfig::default().queue().inflight());
+        self.producer
+            .purge(PurgeConfig::default().queue().inflight());
         self.producer.poll(Duration::from_millis(100));
     }
 }
@@ -182,7 +202,9 @@ fn create(cluster: &ClusterConfig) -> Result<BaseProducer<Context>, SinkError> {
     for (name, value) in cluster.client_settings() {
         config.set(name, value);
     }
-    config.create_with_context(Context::default()).map_err(SinkError::Create)
+    config
+        .create_with_context(Context::default())
+        .map_err(SinkError::Create)
 }
 
 /// What became of a message.
@@ -218,7 +240,10 @@ impl ProducerContext for Context {
                         headers
                             .iter()
                             .map(|header| {
-                                (header.key.to_owned(), header.value.unwrap_or_default().to_vec())
+                                (
+                                    header.key.to_owned(),
+                                    header.value.unwrap_or_default().to_vec(),
+                                )
                             })
                             .collect()
                     })
@@ -232,6 +257,9 @@ impl ProducerContext for Context {
                 }))
             }
         };
-        self.reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
+        self.reports
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(report);
     }
 }

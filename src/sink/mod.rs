@@ -59,7 +59,10 @@ impl MessageSink for NullSink {
     }
 
     fn poll(&mut self, _wait: Duration) -> Acknowledged {
-        Acknowledged { tokens: std::mem::take(&mut self.taken), failed: 0 }
+        Acknowledged {
+            tokens: std::mem::take(&mut self.taken),
+            failed: 0,
+        }
     }
 
     fn abandon(&mut self) {}

@@ -103,8 +103,11 @@ async fn create(
     topic: &TopicWanted,
     replication: i32,
 ) -> Result<(), TopicsError> {
-    let mut new =
-        NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(replication));
+    let mut new = NewTopic::new(
+        &topic.name,
+        topic.partitions,
+        TopicReplication::Fixed(replication),
+    );
     for (name, value) in &topic.settings {
         new = new.set(name, value);
     }
@@ -114,11 +117,12 @@ async fn create(
         source,
     };
     let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT));
-    let results = admin.create_topics([&new], &options).await.map_err(failed)?;
+    let results = admin
+        .create_topics([&new], &options)
+        .await
+        .map_err(failed)?;
     for result in results {
-        result.map_err(|(_, code)| {
-            failed(rdkafka::error::KafkaError::AdminOp(code))
-        })?;
+        result.map_err(|(_, code)| failed(rdkafka::error::KafkaError::AdminOp(code)))?;
     }
     Ok(())
 }
@@ -165,7 +169,12 @@ async fn state_of(
             }
         }
     }
-    Ok(TopicState { name: topic.name.clone(), partitions, problems, created: false })
+    Ok(TopicState {
+        name: topic.name.clone(),
+        partitions,
+        problems,
+        created: false,
+    })
 }
 
 fn admin(cluster: &ClusterConfig) -> Result<AdminClient<DefaultClientContext>, TopicsError> {

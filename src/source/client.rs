@@ -48,8 +48,10 @@ pub enum ClientError {
 /// # Errors
 /// [`ClientError`] when no broker answers within `timeout`.
 pub fn cluster_id(cluster: &ClusterConfig, timeout: Duration) -> Result<String, ClientError> {
-    let unreachable =
-        |source| ClientError::Unreachable { brokers: cluster.brokers.clone(), source };
+    let unreachable = |source| ClientError::Unreachable {
+        brokers: cluster.brokers.clone(),
+        source,
+    };
     let consumer: BaseConsumer = consumer_config(cluster).create().map_err(unreachable)?;
     match consumer.client().fetch_cluster_id(timeout) {
         Some(id) => Ok(id),

@@ -30,8 +30,14 @@ impl Election {
     pub fn stand(kafka: &KafkaConfig, group: &str, topic: &str) -> Result<Self, SourceError> {
         let mut config = consumer_config(&kafka.cluster);
         config.set("group.id", group);
-        config.set("session.timeout.ms", kafka.session_timeout.as_millis().to_string());
-        config.set("heartbeat.interval.ms", (kafka.session_timeout.as_millis() / 5).to_string());
+        config.set(
+            "session.timeout.ms",
+            kafka.session_timeout.as_millis().to_string(),
+        );
+        config.set(
+            "heartbeat.interval.ms",
+            (kafka.session_timeout.as_millis() / 5).to_string(),
+        );
         config.set("auto.offset.reset", "earliest");
         // Partition 0 goes to one member whatever the number of partitions.
         config.set("partition.assignment.strategy", "range");
@@ -41,7 +47,10 @@ impl Election {
         consumer
             .subscribe(&[topic])
             .map_err(|source| SourceError::kafka(format!("cannot subscribe to {topic}"), source))?;
-        Ok(Self { consumer, topic: topic.to_owned() })
+        Ok(Self {
+            consumer,
+            topic: topic.to_owned(),
+        })
     }
 
     /// Serves the membership for up to `wait` and says whether this instance is active.
@@ -57,7 +66,12 @@ impl Election {
     /// Whether this instance is active, as far as it knows.
     pub fn active(&self) -> bool {
         !self.consumer.assignment_lost()
-            && *self.consumer.context().active.lock().unwrap_or_else(PoisonError::into_inner)
+            && *self
+                .consumer
+                .context()
+                .active
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Commits `next` of partition 0, which the broker accepts only from the member that it
@@ -103,7 +117,10 @@ impl ConsumerContext for Context {
         if let Err(error) = done {
             tracing::warn!(%error, "election");
         }
-        let first = list.elements().iter().any(|element| element.partition() == 0);
+        let first = list
+            .elements()
+            .iter()
+            .any(|element| element.partition() == 0);
         *self.active.lock().unwrap_or_else(PoisonError::into_inner) = assigned && first;
     }
 }

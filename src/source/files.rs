@@ -99,7 +99,12 @@ struct Open {
 impl FileReader {
     /// A reader of `inputs`, in order.
     pub fn new(inputs: Vec<FileInput>) -> Self {
-        Self { inputs, next: 0, open: None, taken: Arc::default() }
+        Self {
+            inputs,
+            next: 0,
+            open: None,
+            taken: Arc::default(),
+        }
     }
 
     /// Bytes taken from the files so far, as they lie on disk.
@@ -117,7 +122,9 @@ impl FileReader {
             if self.open.is_none() && !self.open_next()? {
                 return Ok(false);
             }
-            let Some(open) = &mut self.open else { return Ok(false) };
+            let Some(open) = &mut self.open else {
+                return Ok(false);
+            };
             let filled = open.fill(block);
             if filled.is_err() || open.finished() {
                 self.open = None;
@@ -131,11 +138,15 @@ impl FileReader {
 
     /// Opens the next file; `false` when there is none.
     fn open_next(&mut self) -> Result<bool, FileError> {
-        let Some(input) = self.inputs.get(self.next) else { return Ok(false) };
+        let Some(input) = self.inputs.get(self.next) else {
+            return Ok(false);
+        };
         let stream = StreamId(u16::try_from(self.next).unwrap_or(u16::MAX));
         self.next += 1;
-        let reader = open_file(&input.path, &self.taken)
-            .map_err(|source| FileError::Open { path: input.path.clone(), source })?;
+        let reader = open_file(&input.path, &self.taken).map_err(|source| FileError::Open {
+            path: input.path.clone(),
+            source,
+        })?;
         self.open = Some(Open {
             stream,
             path: input.path.clone(),
@@ -179,7 +190,11 @@ impl Open {
         let got = (&mut self.reader)
             .take(wanted as u64)
             .read_to_end(bytes)
-            .map_err(|source| FileError::Read { path: self.path.clone(), read: self.read, source })?;
+            .map_err(|source| FileError::Read {
+                path: self.path.clone(),
+                read: self.read,
+                source,
+            })?;
         self.read += got as u64;
         self.at_end = got < wanted;
         Ok(())
@@ -192,7 +207,9 @@ impl Open {
             let rest = block.bytes.get(at..).unwrap_or_default();
             match self.splitter.next_frame(rest, self.at_end) {
                 Frame::Record { record, consumed } => {
-                    block.records.push((at + record.start..at + record.end, self.ordinal));
+                    block
+                        .records
+                        .push((at + record.start..at + record.end, self.ordinal));
                     self.ordinal += 1;
                     at += consumed;
                 }
@@ -219,13 +236,19 @@ type Peeked<R> = Chain<Cursor<Vec<u8>>, R>;
 /// Opens `path` and undoes its compression, counting the bytes taken from it.
 fn open_file(path: &Path, taken: &Arc<AtomicU64>) -> std::io::Result<Box<dyn Read + Send>> {
     if path == Path::new("-") {
-        return inflate(Counted { reader: std::io::stdin(), taken: Arc::clone(taken) });
+        return inflate(Counted {
+            reader: std::io::stdin(),
+            taken: Arc::clone(taken),
+        });
     }
     let file = File::open(path)?;
     if file.metadata()?.is_dir() {
         return Err(std::io::Error::from(std::io::ErrorKind::IsADirectory));
     }
-    inflate(Counted { reader: file, taken: Arc::clone(taken) })
+    inflate(Counted {
+        reader: file,
+        taken: Arc::clone(taken),
+    })
 }
 
 /// Undoes gzip or zstd, known by the first bytes.
@@ -270,7 +293,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("events.log");
         std::fs::write(&path, content).unwrap();
-        let input = FileInput { path, format: EventFormat::ZeekJson };
+        let input = FileInput {
+            path,
+            format: EventFormat::ZeekJson,
+        };
         let mut reader = FileReader::new(vec![input]);
         let (mut records, mut bad, mut block) = (Vec::new(), Vec::new(), Block::default());
         while reader.next_block(&mut block).unwrap() {
@@ -284,8 +310,9 @@ mod tests {
 
     #[test]
     fn every_line_comes_once_in_order_whatever_the_compression() {
-        let lines: Vec<String> =
-            (0..60_000).map(|number| format!("{{\"n\":{number},\"x\":\"{}\"}}", "y".repeat(number % 97))).collect();
+        let lines: Vec<String> = (0..60_000)
+            .map(|number| format!("{{\"n\":{number},\"x\":\"{}\"}}", "y".repeat(number % 97)))
+            .collect();
         let text = lines.join("\n");
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(text.as_bytes()).unwrap();
@@ -294,7 +321,10 @@ mod tests {
             let (records, bad) = read_all(&content);
             assert_eq!((records.len(), bad.len()), (lines.len(), 0));
             for (index, (ordinal, record)) in records.iter().enumerate() {
-                assert_eq!((usize::try_from(*ordinal).unwrap(), record), (index, &lines[index].clone().into_bytes()));
+                assert_eq!(
+                    (usize::try_from(*ordinal).unwrap(), record),
+                    (index, &lines[index].clone().into_bytes())
+                );
             }
         }
     }
@@ -317,8 +347,13 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let input = FileInput { path: "/nonexistent/gannet.log".into(), format: EventFormat::ZeekJson };
-        let error = FileReader::new(vec![input]).next_block(&mut Block::default()).unwrap_err();
+        let input = FileInput {
+            path: "/nonexistent/gannet.log".into(),
+            format: EventFormat::ZeekJson,
+        };
+        let error = FileReader::new(vec![input])
+            .next_block(&mut Block::default())
+            .unwrap_err();
         assert_eq!(error.to_string(), "cannot open /nonexistent/gannet.log");
     }
 }

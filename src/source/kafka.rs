@@ -56,12 +56,18 @@ impl KafkaReader {
         let kafka = &options.kafka;
         let mut config = consumer_config(&kafka.cluster);
         config.set("group.id", &kafka.group);
-        config.set("session.timeout.ms", kafka.session_timeout.as_millis().to_string());
+        config.set(
+            "session.timeout.ms",
+            kafka.session_timeout.as_millis().to_string(),
+        );
         let heartbeat = kafka.session_timeout.as_millis() / 5;
         config.set("heartbeat.interval.ms", heartbeat.to_string());
         config.set("auto.offset.reset", "error");
         if let Some(instance) = &kafka.instance {
-            config.set("group.instance.id", format!("{instance}-{}", options.member));
+            config.set(
+                "group.instance.id",
+                format!("{instance}-{}", options.member),
+            );
         }
         let context = Context {
             streams: Arc::clone(&options.streams),
@@ -71,11 +77,14 @@ impl KafkaReader {
         let consumer: BaseConsumer<Context> = config
             .create_with_context(context)
             .map_err(|source| SourceError::kafka("cannot create consumer", source))?;
-        let topics: Vec<&str> =
-            options.streams.iter().map(|stream| stream.topic.as_str()).collect();
-        consumer
-            .subscribe(&topics)
-            .map_err(|source| SourceError::kafka(format!("cannot subscribe to {topics:?}"), source))?;
+        let topics: Vec<&str> = options
+            .streams
+            .iter()
+            .map(|stream| stream.topic.as_str())
+            .collect();
+        consumer.subscribe(&topics).map_err(|source| {
+            SourceError::kafka(format!("cannot subscribe to {topics:?}"), source)
+        })?;
         Ok(Self {
             consumer,
             streams: Arc::clone(&options.streams),
@@ -102,7 +111,9 @@ impl KafkaReader {
 
     /// Pauses or resumes what is assigned.
     fn apply_hold(&self) {
-        let Ok(assignment) = self.consumer.assignment() else { return };
+        let Ok(assignment) = self.consumer.assignment() else {
+            return;
+        };
         let done = if self.held {
             self.consumer.pause(&assignment)
         } else {
@@ -123,7 +134,9 @@ impl KafkaReader {
         let starts = self.consumer.context().state().starts.clone();
         for element in assignment.elements() {
             let (topic, partition) = (element.topic(), element.partition());
-            let Some(stream) = stream_of(&self.streams, topic) else { continue };
+            let Some(stream) = stream_of(&self.streams, topic) else {
+                continue;
+            };
             let wanted = self
                 .positions
                 .get(&(stream, partition))
@@ -134,12 +147,20 @@ impl KafkaReader {
                 .consumer
                 .fetch_watermarks(topic, partition, REQUEST_TIMEOUT)
                 .map_err(|source| {
-                    SourceError::kafka(format!("cannot ask for offsets of {topic}/{partition}"), source)
+                    SourceError::kafka(
+                        format!("cannot ask for offsets of {topic}/{partition}"),
+                        source,
+                    )
                 })?;
             if (low..=high).contains(&wanted) {
                 continue;
             }
-            self.gaps.push(Gap { stream, partition, wanted, resumed: low });
+            self.gaps.push(Gap {
+                stream,
+                partition,
+                wanted,
+                resumed: low,
+            });
             self.positions.insert((stream, partition), low);
             self.consumer
                 .seek(topic, partition, Offset::Offset(low), REQUEST_TIMEOUT)
@@ -218,7 +239,9 @@ impl RecordReader for KafkaReader {
         }
         let mut list = TopicPartitionList::with_capacity(offsets.len());
         for next in offsets {
-            let Some(stream) = self.streams.get(usize::from(next.stream.0)) else { continue };
+            let Some(stream) = self.streams.get(usize::from(next.stream.0)) else {
+                continue;
+            };
             list.add_partition_offset(&stream.topic, next.partition, Offset::Offset(next.offset))
                 .map_err(|source| SourceError::kafka("cannot commit", source))?;
         }
@@ -249,7 +272,11 @@ impl RecordReader for KafkaReader {
 
     fn lag(&self) -> Vec<(StreamId, i32, i64)> {
         let state = self.consumer.context().state();
-        state.lag.iter().map(|((stream, partition), lag)| (*stream, *partition, *lag)).collect()
+        state
+            .lag
+            .iter()
+            .map(|((stream, partition), lag)| (*stream, *partition, *lag))
+            .collect()
     }
 
     fn take_gaps(&mut self) -> Vec<Gap> {
@@ -257,7 +284,9 @@ impl RecordReader for KafkaReader {
     }
 
     fn assigned(&self) -> usize {
-        self.consumer.assignment().map_or(0, |assignment| assignment.count())
+        self.consumer
+            .assignment()
+            .map_or(0, |assignment| assignment.count())
     }
 }
 
@@ -276,7 +305,9 @@ fn borrow_records<'a>(
 ) -> Vec<Record<'a>> {
     let mut records = Vec::with_capacity(messages.len());
     for message in messages {
-        let Some(stream) = stream_of(streams, message.topic()) else { continue };
+        let Some(stream) = stream_of(streams, message.topic()) else {
+            continue;
+        };
         let (partition, offset) = (message.partition(), message.offset());
         reached.insert((stream, partition), offset + 1);
         records.push(Record {
@@ -373,10 +404,14 @@ impl ClientContext for Context {
     fn stats(&self, statistics: Statistics) {
         let mut state = self.state();
         for topic in statistics.topics.values() {
-            let Some(stream) = stream_of(&self.streams, &topic.topic) else { continue };
+            let Some(stream) = stream_of(&self.streams, &topic.topic) else {
+                continue;
+            };
             for partition in topic.partitions.values() {
                 if partition.partition >= 0 && partition.consumer_lag >= 0 {
-                    state.lag.insert((stream, partition.partition), partition.consumer_lag);
+                    state
+                        .lag
+                        .insert((stream, partition.partition), partition.consumer_lag);
                 }
             }
         }

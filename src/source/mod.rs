@@ -139,7 +139,10 @@ pub enum SourceError {
 impl SourceError {
     /// A library error with what was attempted.
     fn kafka(action: impl Into<String>, source: rdkafka::error::KafkaError) -> Self {
-        Self::Kafka { action: action.into(), source }
+        Self::Kafka {
+            action: action.into(),
+            source,
+        }
     }
 }
 

@@ -58,12 +58,19 @@ impl PartitionReader {
         let consumer: BaseConsumer = config
             .create()
             .map_err(|source| SourceError::kafka("cannot create consumer", source))?;
-        let mut reader =
-            Self { consumer, topic: topic.to_owned(), next: BTreeMap::new(), skipped: 0 };
+        let mut reader = Self {
+            consumer,
+            topic: topic.to_owned(),
+            next: BTreeMap::new(),
+            skipped: 0,
+        };
         let partitions = topic_partitions(reader.consumer.client(), topic)?;
         for partition in partitions {
             let (low, high) = reader.watermarks(partition)?;
-            let wanted = from.iter().find(|(number, _)| *number == partition).map(|(_, at)| *at);
+            let wanted = from
+                .iter()
+                .find(|(number, _)| *number == partition)
+                .map(|(_, at)| *at);
             let start = match wanted {
                 Some(at) if at > high => low,
                 Some(at) if at < low => {
@@ -112,7 +119,10 @@ impl PartitionReader {
                     return Err(SourceError::Fatal(code.to_string()));
                 }
                 Some(Err(source)) if records.is_empty() => {
-                    return Err(SourceError::kafka(format!("cannot read {}", self.topic), source));
+                    return Err(SourceError::kafka(
+                        format!("cannot read {}", self.topic),
+                        source,
+                    ));
                 }
                 Some(Err(_)) => break,
             }
@@ -123,7 +133,10 @@ impl PartitionReader {
 
     /// The next offset of each partition.
     pub fn positions(&self) -> Vec<(i32, i64)> {
-        self.next.iter().map(|(partition, next)| (*partition, *next)).collect()
+        self.next
+            .iter()
+            .map(|(partition, next)| (*partition, *next))
+            .collect()
     }
 
     /// Records that were gone before they could be read.
@@ -153,7 +166,11 @@ impl PartitionReader {
         for partition in topic_partitions(self.consumer.client(), &self.topic)? {
             self.next.entry(partition).or_insert(0);
         }
-        if self.next.len() > known { self.assign() } else { Ok(()) }
+        if self.next.len() > known {
+            self.assign()
+        } else {
+            Ok(())
+        }
     }
 
     fn assign(&self) -> Result<(), SourceError> {
@@ -179,12 +196,14 @@ impl PartitionReader {
     }
 
     fn watermarks(&self, partition: i32) -> Result<(i64, i64), SourceError> {
-        self.consumer.fetch_watermarks(&self.topic, partition, REQUEST_TIMEOUT).map_err(|source| {
-            SourceError::kafka(
-                format!("cannot ask for offsets of {}/{partition}", self.topic),
-                source,
-            )
-        })
+        self.consumer
+            .fetch_watermarks(&self.topic, partition, REQUEST_TIMEOUT)
+            .map_err(|source| {
+                SourceError::kafka(
+                    format!("cannot ask for offsets of {}/{partition}", self.topic),
+                    source,
+                )
+            })
     }
 }
 
@@ -203,8 +222,11 @@ pub fn topic_partitions<C: rdkafka::ClientContext>(
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     match found {
         Some(found) if found.error().is_none() && !found.partitions().is_empty() => {
-            let mut partitions: Vec<i32> =
-                found.partitions().iter().map(|partition| partition.id()).collect();
+            let mut partitions: Vec<i32> = found
+                .partitions()
+                .iter()
+                .map(|partition| partition.id())
+                .collect();
             partitions.sort_unstable();
             Ok(partitions)
         }

@@ -93,7 +93,11 @@ impl Watermark {
     pub fn take_committable(&mut self) -> Vec<NextOffset> {
         std::mem::take(&mut self.done)
             .into_iter()
-            .map(|((stream, partition), offset)| NextOffset { stream, partition, offset })
+            .map(|((stream, partition), offset)| NextOffset {
+                stream,
+                partition,
+                offset,
+            })
             .collect()
     }
 
@@ -116,7 +120,8 @@ impl Watermark {
             && front.outstanding == 0
         {
             for offset in &front.offsets {
-                self.done.insert((offset.stream, offset.partition), offset.offset);
+                self.done
+                    .insert((offset.stream, offset.partition), offset.offset);
             }
             self.batches.pop_front();
             self.first += 1;
@@ -130,7 +135,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn offset(partition: i32, offset: i64) -> NextOffset {
-        NextOffset { stream: StreamId(0), partition, offset }
+        NextOffset {
+            stream: StreamId(0),
+            partition,
+            offset,
+        }
     }
 
     #[test]
@@ -158,7 +167,10 @@ mod tests {
         watermark.sent(new, 1);
         watermark.close(new, vec![offset(0, 7)]);
         watermark.acknowledge(old);
-        assert_eq!((watermark.outstanding(), watermark.take_committable()), (1, vec![]));
+        assert_eq!(
+            (watermark.outstanding(), watermark.take_committable()),
+            (1, vec![])
+        );
         watermark.acknowledge(new);
         assert_eq!(watermark.take_committable(), [offset(0, 7)]);
     }

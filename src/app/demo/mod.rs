@@ -21,7 +21,7 @@ use crate::lab::{
 };
 use crate::source::SourceError;
 
-pub use result::{AttributionCounts, DemoResult};
+pub use result::DemoResult;
 
 /// Partitions of every topic of the demo.
 const PARTITIONS: i32 = 8;
@@ -115,9 +115,13 @@ pub enum DemoError {
 pub fn demo(options: &DemoOptions, progress: &Arc<DemoProgress>) -> Result<DemoResult, DemoError> {
     let started = Instant::now();
     let operation = Operation::plan(&options.operation)?;
-    let directory = tempfile::Builder::new().prefix("gannet-demo-").tempdir().map_err(|source| {
-        DemoError::File { path: std::env::temp_dir(), source }
-    })?;
+    let directory = tempfile::Builder::new()
+        .prefix("gannet-demo-")
+        .tempdir()
+        .map_err(|source| DemoError::File {
+            path: std::env::temp_dir(),
+            source,
+        })?;
     let snapshot = stages::load_feeds(&operation, directory.path(), options.tamper)?;
     let indicators = snapshot.indicators();
     let broker = EmbeddedBroker::start()?;
@@ -170,8 +174,10 @@ pub fn demo(options: &DemoOptions, progress: &Arc<DemoProgress>) -> Result<DemoR
         events_per_second: options.operation.events as f64 / streamed.as_secs_f64().max(1e-9),
         report: options.report.clone(),
     };
-    result::write_report(&result, &operation, &report)
-        .map_err(|source| DemoError::File { path: options.report.clone(), source })?;
+    result::write_report(&result, &operation, &report).map_err(|source| DemoError::File {
+        path: options.report.clone(),
+        source,
+    })?;
     result.seconds = started.elapsed().as_secs_f64();
     Ok(result)
 }
@@ -213,7 +219,12 @@ fn feed_leases(
     for lease in operation.leases() {
         value.clear();
         encode::lease(&lease, &mut value);
-        feeder.send(stages::LEASES, Some(lease.lease_id.as_bytes()), &value, reached.leases())?;
+        feeder.send(
+            stages::LEASES,
+            Some(lease.lease_id.as_bytes()),
+            &value,
+            reached.leases(),
+        )?;
         progress.leases_total.fetch_add(1, Ordering::Relaxed);
     }
     feeder.flush()?;
@@ -241,8 +252,13 @@ fn feed_events(
             hits.expect(hit);
             planted += 1;
         }
-        let index = Stream::ALL.iter().position(|stream| *stream == planned.stream).unwrap_or(0);
-        let Some(stream_reached) = reached.stream(index) else { continue };
+        let index = Stream::ALL
+            .iter()
+            .position(|stream| *stream == planned.stream)
+            .unwrap_or(0);
+        let Some(stream_reached) = reached.stream(index) else {
+            continue;
+        };
         value.clear();
         let (topic, format) = (planned.stream.topic(), planned.stream.format());
         if planned.stream == Stream::Flows {
@@ -262,13 +278,19 @@ fn feed_events(
     if !flows.is_empty() {
         value.clear();
         encode::event::write(Stream::Flows.format(), &flows, &mut value);
-        let index = Stream::ALL.iter().position(|stream| *stream == Stream::Flows).unwrap_or(0);
+        let index = Stream::ALL
+            .iter()
+            .position(|stream| *stream == Stream::Flows)
+            .unwrap_or(0);
         if let Some(stream_reached) = reached.stream(index) {
             feeder.send(Stream::Flows.topic(), None, &value, stream_reached)?;
         }
     }
     feeder.flush()?;
-    Ok(Stream::ALL.iter().map(|stream| feeder.produced(stream.topic())).sum())
+    Ok(Stream::ALL
+        .iter()
+        .map(|stream| feeder.produced(stream.topic()))
+        .sum())
 }
 
 /// Waits while the slower reader of the hits topic is too far behind what was planted.
@@ -322,7 +344,10 @@ struct Stall {
 
 impl Stall {
     fn new() -> Self {
-        Self { last: i64::MIN, since: Instant::now() }
+        Self {
+            last: i64::MIN,
+            since: Instant::now(),
+        }
     }
 
     /// Whether `value` has moved lately.

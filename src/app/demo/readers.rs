@@ -11,9 +11,7 @@ use super::{DemoError, DemoProgress};
 use crate::config::ClusterConfig;
 use crate::decode;
 use crate::encode::report::ReportBuilder;
-use crate::lab::{
-    HitReport, Operation, TruthHit, TruthLedger, VictimLedger, VictimReport,
-};
+use crate::lab::{HitReport, Operation, TruthHit, TruthLedger, VictimLedger, VictimReport};
 use crate::model::OutputFormat;
 use crate::source::PartitionReader;
 
@@ -44,7 +42,10 @@ struct EpisodesWatch {
 impl HitsWatch {
     /// Notes a planted hit before its event is sent.
     pub(super) fn expect(&self, hit: &TruthHit) {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner).insert(hit);
+        self.ledger
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(hit);
     }
 
     /// Hits read so far.
@@ -61,14 +62,23 @@ impl Watches {
         stop: &Arc<AtomicBool>,
         progress: &Arc<DemoProgress>,
     ) -> Result<Self, DemoError> {
-        let hits = HitsWatch { ledger: Arc::default(), seen: Arc::default() };
+        let hits = HitsWatch {
+            ledger: Arc::default(),
+            seen: Arc::default(),
+        };
         let state = (VictimLedger::new(operation), ReportBuilder::new());
-        let episodes =
-            Arc::new(EpisodesWatch { state: Mutex::new(state), seen: AtomicU64::new(0) });
+        let episodes = Arc::new(EpisodesWatch {
+            state: Mutex::new(state),
+            seen: AtomicU64::new(0),
+        });
         let (watch, counts) = (hits.clone(), Arc::clone(progress));
         let watch_hits = move |value: &[u8]| {
             if let Ok(hit) = decode::hit::hit(OutputFormat::Json, value) {
-                watch.ledger.lock().unwrap_or_else(PoisonError::into_inner).deliver(&hit);
+                watch
+                    .ledger
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .deliver(&hit);
             }
             watch.seen.fetch_add(1, Ordering::Relaxed);
             counts.hits.fetch_add(1, Ordering::Relaxed);
@@ -87,7 +97,11 @@ impl Watches {
             watch_topic(cluster, HITS, stop, watch_hits)?,
             watch_topic(cluster, EPISODES, stop, watch_episodes)?,
         ];
-        Ok(Self { hits, episodes, threads })
+        Ok(Self {
+            hits,
+            episodes,
+            threads,
+        })
     }
 
     /// Episodes read so far.
@@ -100,10 +114,22 @@ impl Watches {
         for thread in self.threads {
             let _ = thread.join();
         }
-        let ledger = self.hits.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut state = self.episodes.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let ledger = self
+            .hits
+            .ledger
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut state = self
+            .episodes
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let victims = state.0.report(operation);
-        (ledger.report(operation), victims, std::mem::take(&mut state.1))
+        (
+            ledger.report(operation),
+            victims,
+            std::mem::take(&mut state.1),
+        )
     }
 }
 

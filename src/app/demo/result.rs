@@ -69,7 +69,13 @@ pub(super) fn write_report(
     episodes: &ReportBuilder,
 ) -> std::io::Result<()> {
     let mut input = episodes.finish("Operation report");
-    let AttributionCounts { exact, grace, ambiguous, shared, none } = result.attribution;
+    let AttributionCounts {
+        exact,
+        grace,
+        ambiguous,
+        shared,
+        none,
+    } = result.attribution;
     let counts = [exact, grace, ambiguous, shared, none];
     input.hit_attribution = Attribution::ALL.iter().copied().zip(counts).collect();
     input.indicators = operation.indicator_states();
@@ -93,7 +99,10 @@ pub(super) fn write_report(
     ];
     let options = operation.options();
     input.making = vec![
-        ("Made by".to_owned(), format!("gannet {} demo", env!("CARGO_PKG_VERSION"))),
+        (
+            "Made by".to_owned(),
+            format!("gannet {} demo", env!("CARGO_PKG_VERSION")),
+        ),
         ("Seed".to_owned(), options.seed.to_string()),
         ("Events".to_owned(), options.events.to_string()),
         ("Records".to_owned(), result.records.to_string()),

@@ -109,7 +109,12 @@ impl DemoStages {
             &|_| match_report(wiring, &counters),
         )
         .map_err(DemoError::Thread)?;
-        Ok(Self { matching, identify, counters, _publisher: publisher })
+        Ok(Self {
+            matching,
+            identify,
+            counters,
+            _publisher: publisher,
+        })
     }
 
     /// What was done so far.
@@ -126,11 +131,19 @@ impl DemoStages {
     pub(super) fn join(self) -> AttributionCounts {
         self.matching.join();
         let _ = self.identify.join();
-        let [exact, grace, ambiguous, shared, none] =
-            [0, 1, 2, 3, 4].map(|index: usize| {
-                self.counters.attribution.get(index).map_or(0, |count| count.load(Ordering::Relaxed))
-            });
-        AttributionCounts { exact, grace, ambiguous, shared, none }
+        let [exact, grace, ambiguous, shared, none] = [0, 1, 2, 3, 4].map(|index: usize| {
+            self.counters
+                .attribution
+                .get(index)
+                .map_or(0, |count| count.load(Ordering::Relaxed))
+        });
+        AttributionCounts {
+            exact,
+            grace,
+            ambiguous,
+            shared,
+            none,
+        }
     }
 }
 
@@ -144,9 +157,18 @@ fn match_options(wiring: &Wiring<'_>, kafka: KafkaConfig, cluster: String) -> Ma
         })
         .collect();
     let starts = vec![Start::Earliest; streams.len()];
-    let OperationNetworks { own, resolvers, exclude } = wiring.networks.clone();
+    let OperationNetworks {
+        own,
+        resolvers,
+        exclude,
+    } = wiring.networks.clone();
     MatchStageOptions {
-        reader: KafkaReaderOptions { kafka, member: 0, streams: streams.into(), starts },
+        reader: KafkaReaderOptions {
+            kafka,
+            member: 0,
+            streams: streams.into(),
+            starts,
+        },
         output: Some(wiring.cluster.clone()),
         worker: WorkerOptions {
             workers: WorkersConfig {
@@ -157,10 +179,20 @@ fn match_options(wiring: &Wiring<'_>, kafka: KafkaConfig, cluster: String) -> Ma
                 drain_timeout: Duration::from_secs(10),
                 unacknowledged_max: 20_000,
             },
-            hits: TopicConfig { topic: HITS.to_owned(), format: OutputFormat::Json },
-            dead: DeadConfig { topic: "gannet.dead".to_owned(), value_bytes_max: 512 << 10 },
+            hits: TopicConfig {
+                topic: HITS.to_owned(),
+                format: OutputFormat::Json,
+            },
+            dead: DeadConfig {
+                topic: "gannet.dead".to_owned(),
+                value_bytes_max: 512 << 10,
+            },
             cluster,
-            orientation: Arc::new(orientation(&NetworksConfig { own, resolvers, exclude })),
+            orientation: Arc::new(orientation(&NetworksConfig {
+                own,
+                resolvers,
+                exclude,
+            })),
             commits: true,
             now,
         },
@@ -176,7 +208,10 @@ fn identify_options(
     IdentifyStageOptions {
         kafka: kafka.clone(),
         hits_cluster: wiring.cluster.clone(),
-        hits: TopicConfig { topic: HITS.to_owned(), format: OutputFormat::Json },
+        hits: TopicConfig {
+            topic: HITS.to_owned(),
+            format: OutputFormat::Json,
+        },
         episodes: EpisodesConfig {
             topic: EPISODES.to_owned(),
             format: OutputFormat::Json,
@@ -210,7 +245,9 @@ fn match_report(wiring: &Wiring<'_>, counters: &Arc<Counters>) -> super::super::
     Box::new(move |output| match output {
         WorkerOutput::Batch { stats, next } => {
             let total = stats.total();
-            counters.sent.fetch_add(total.hits_total(), Ordering::Relaxed);
+            counters
+                .sent
+                .fetch_add(total.hits_total(), Ordering::Relaxed);
             progress.events.fetch_add(total.events(), Ordering::Relaxed);
             for offset in next {
                 if let Some(stream) = reached.stream(usize::from(offset.stream.0)) {
@@ -240,20 +277,22 @@ fn identify_report(
             let read = report.new + report.repeats;
             counters.identified.fetch_add(read, Ordering::Relaxed);
             progress.identified.fetch_add(read, Ordering::Relaxed);
-            for (count, by) in
-                counters.attribution.iter().zip(report.settled.counts())
-            {
+            for (count, by) in counters.attribution.iter().zip(report.settled.counts()) {
                 count.fetch_add(by, Ordering::Relaxed);
             }
         }
-        IdentifyOutput::Leases { known, positions, .. } => {
+        IdentifyOutput::Leases {
+            known, positions, ..
+        } => {
             progress.leases.store(known as u64, Ordering::Relaxed);
             for (partition, next) in positions {
                 reached.leases().note(*partition, *next);
             }
         }
         IdentifyOutput::Sent { episodes } => {
-            counters.episodes_sent.fetch_add(episodes, Ordering::Relaxed);
+            counters
+                .episodes_sent
+                .fetch_add(episodes, Ordering::Relaxed);
         }
         IdentifyOutput::Failed(error) => tracing::warn!(%error, "identify stage"),
         IdentifyOutput::Active(_) | IdentifyOutput::Totals { .. } => {}
@@ -267,14 +306,21 @@ pub(super) fn load_feeds(
     tamper: Tamper,
 ) -> Result<Snapshot, DemoError> {
     let mut configs: Vec<FeedConfig> = Vec::new();
+    let changed = match tamper {
+        Tamper::No => None,
+        Tamper::OneIndicator => operation.truth_hits().find(|hit| hit.class == "name"),
+    };
     for mut feed in operation.feeds() {
-        if tamper == Tamper::OneIndicator && configs.is_empty() {
-            feed.tamper();
+        if let Some(hit) = &changed {
+            let text = String::from_utf8_lossy(&feed.text).replace(&hit.value, "changed.invalid");
+            feed.text = text.into_bytes();
         }
-        let path = directory.join(feed.file_name());
-        std::fs::write(&path, &feed.text)
-            .map_err(|source| DemoError::File { path: path.clone(), source })?;
-        configs.push(feed.config(path));
+        let path = directory.join(feed.file_name);
+        std::fs::write(&path, &feed.text).map_err(|source| DemoError::File {
+            path: path.clone(),
+            source,
+        })?;
+        configs.push(feed.meant(path));
     }
     let loaded = load(&configs, BuildOptions::default(), 1).map_err(DemoError::Feeds)?;
     Ok(loaded.snapshot)

@@ -9,6 +9,11 @@ use crate::model::{
     SnapshotId,
 };
 
+/// Appends the JSON object of one indicator.
+pub(super) fn append_indicator(indicator: &MatchedIndicator, out: &mut Vec<u8>) {
+    json::append(&IndicatorJson::new(indicator), out);
+}
+
 /// Appends `hit`.
 pub(super) fn append(hit: &Hit, out: &mut Vec<u8>) {
     json::append(&HitJson::new(hit), out);

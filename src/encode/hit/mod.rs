@@ -1,6 +1,6 @@
 //! Hits to bytes. All forms say the same; the native ones say all that a hit holds.
 
-use crate::model::{Hit, HitKind, OutputFormat};
+use crate::model::{Hit, HitKind, MatchedIndicator, OutputFormat};
 
 mod ecs;
 mod json;
@@ -13,6 +13,11 @@ pub fn hit(format: OutputFormat, hit: &Hit, out: &mut Vec<u8>) {
         OutputFormat::Protobuf => protobuf::append(hit, out),
         OutputFormat::Ecs => ecs::append(hit, out),
     }
+}
+
+/// Appends `indicator` as a hit shows it in native JSON.
+pub fn indicator(indicator: &MatchedIndicator, out: &mut Vec<u8>) {
+    json::append_indicator(indicator, out);
 }
 
 /// Most indicators that are left in a hit that is too large.
