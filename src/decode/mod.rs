@@ -8,9 +8,62 @@
 //!
 //! Pure: no I/O, no clock, no log. Every input, of any bytes, ends in an [`Outcome`].
 
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+mod dns_collector_json;
+mod fields;
+mod gannet_json;
+mod goflow2_json;
+mod json;
+#[cfg(test)]
+mod testing;
+mod text;
+mod zeek_json;
+
 use std::net::IpAddr;
 
 use crate::model::{Event, EventFormat, EventTime};
+
+/// Walks all items of `record`, handing their keys and ends to `sink`. Allocates nothing;
+/// O(`record.len()`).
+pub fn keys<S: KeySink>(format: EventFormat, record: &[u8], sink: &mut S) {
+    match format {
+        EventFormat::ZeekJson => zeek_json::keys(record, sink),
+        EventFormat::DnsCollectorJson => dns_collector_json::keys(record, sink),
+        EventFormat::Goflow2Json => goflow2_json::keys(record, sink),
+        EventFormat::GannetJson => gannet_json::keys(record, sink),
+        // MERGE: dnstap::keys, goflow2_protobuf::keys, gannet_protobuf::keys.
+        EventFormat::Dnstap | EventFormat::Goflow2Protobuf | EventFormat::GannetProtobuf => {
+            let outcome = Outcome::Rejected(Reject::NotProtobuf);
+            sink.end(Item {
+                bytes: record,
+                outcome,
+            });
+        }
+    }
+}
+
+/// Decodes one item whole; `None` when it is not an event of ours. An event without a usable
+/// time of its own takes `record_time`. Allocates; meant for items whose keys may match.
+///
+/// # Errors
+/// [`Reject`] says why the item is undecodable.
+pub fn event(
+    format: EventFormat,
+    item: &[u8],
+    record_time: Option<EventTime>,
+) -> Result<Option<Event>, Reject> {
+    match format {
+        EventFormat::ZeekJson => zeek_json::event(item, record_time),
+        EventFormat::DnsCollectorJson => dns_collector_json::event(item, record_time),
+        EventFormat::Goflow2Json => goflow2_json::event(item, record_time),
+        EventFormat::GannetJson => gannet_json::event(item, record_time),
+        // MERGE: dnstap::event, goflow2_protobuf::event, gannet_protobuf::event.
+        EventFormat::Dnstap | EventFormat::Goflow2Protobuf | EventFormat::GannetProtobuf => {
+            Err(Reject::NotProtobuf)
+        }
+    }
+}
 
 /// Where a decoder puts what it finds while it walks a record: all keys of an item, then its
 /// end, then the next item.
