@@ -230,9 +230,9 @@ enum Node {
     /// A string.
     Text(&'static str),
     /// A list.
-    List(Vec<Node>),
+    List(Vec<Self>),
     /// An object, whose keys may repeat.
-    Object(Vec<(&'static str, Node)>),
+    Object(Vec<(&'static str, Self)>),
 }
 
 /// Records of one to three rows made of `words`: escaped at random, spaced at random, some of

@@ -18,7 +18,7 @@ use super::rdata::{Part, service};
 /// Decodes one row.
 pub(super) fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Option<Event>, Reject> {
     let mut row = Row::default();
-    row.read("", &Members::read(item)?);
+    row.read(None, &Members::read(item)?);
     let qname = row.texts.get("dns.qname").cloned().flatten();
     let qname = qname.ok_or(Reject::Schema)?;
     let own = row
@@ -57,12 +57,12 @@ struct Row {
 }
 
 impl Row {
-    /// Takes over all members of an object at `path`.
-    fn read(&mut self, path: &str, members: &Members<'_>) {
+    /// Takes over all members of an object at `path`; the row itself has none.
+    fn read(&mut self, path: Option<&str>, members: &Members<'_>) {
         for (key, value) in members.iter() {
-            let dot = if path.is_empty() { "" } else { "." };
-            if path.len() + key.len() < PATH_LEN_MAX {
-                self.note(format!("{path}{dot}{key}"), value);
+            if path.unwrap_or_default().len() + key.len() < PATH_LEN_MAX {
+                let path = path.map_or_else(|| key.to_owned(), |path| format!("{path}.{key}"));
+                self.note(path, value);
             }
         }
     }
@@ -70,7 +70,7 @@ impl Row {
     /// Takes over the value at `path` and all that is in it.
     fn note(&mut self, path: String, value: &RawValue) {
         if let Some(members) = Members::of(value) {
-            self.read(&path, &members);
+            self.read(Some(&path), &members);
         } else if let Some(elements) = elements(value) {
             for (index, element) in elements.into_iter().enumerate() {
                 self.note(format!("{path}.{index}"), element);

@@ -232,6 +232,7 @@ fn a_row_without_a_question_is_rejected() {
         r#"{"dns":{"qname":null}}"#,
         r#"{"dns.qname":7}"#,
         r#"{"qname":"a.example"}"#,
+        r#"{"":{"dns.qname":"a.example"}}"#,
     ] {
         assert_eq!(
             item(FORMAT, row).outcome,
