@@ -14,7 +14,7 @@ use crate::model::{
 };
 
 /// Hands the keys of the one item of `record` to `sink`. Linear; allocates nothing.
-pub fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
+pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
     let outcome = match scan(record, sink) {
         Ok(true) => Outcome::Event,
         Ok(false) => Outcome::Ignored,
@@ -43,7 +43,7 @@ fn scan<S: KeySink>(record: &[u8], sink: &mut S) -> Result<bool, Reject> {
 ///
 /// # Errors
 /// The [`Reject`] that says why the item is undecodable.
-pub fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Option<Event>, Reject> {
+pub(super) fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Option<Event>, Reject> {
     let Some(frame) = read(item)? else {
         return Ok(None);
     };

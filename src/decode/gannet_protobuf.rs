@@ -22,7 +22,7 @@ use scan::{End, scan};
 mod scan;
 
 /// Hands the keys of the items of `record` to `sink`. Linear; allocates nothing.
-pub fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
+pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
     if record.is_empty() {
         return reject(record, Reject::Empty, sink);
     }
@@ -68,7 +68,7 @@ fn reject<S: KeySink>(bytes: &[u8], reject: Reject, sink: &mut S) {
 ///
 /// # Errors
 /// The [`Reject`] that says why the item is undecodable.
-pub fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Option<Event>, Reject> {
+pub(super) fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Option<Event>, Reject> {
     scan(item, &mut Nowhere)?;
     let event = proto::Event::decode(item).map_err(|_| Reject::NotProtobuf)?;
     let kind = match event.kind.ok_or(Reject::Schema)? {

@@ -21,7 +21,7 @@ use crate::model::{Endpoint, Event, EventKind, EventTime, FlowEvent, Half, Initi
 
 /// Hands the keys of the items of `record` to `sink`; an item's bytes are one message without
 /// its prefix. Linear; allocates nothing.
-pub fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
+pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
     if record.is_empty() {
         let outcome = Outcome::Rejected(Reject::Empty);
         return sink.end(Item {
@@ -51,7 +51,7 @@ pub fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
 ///
 /// # Errors
 /// The [`Reject`] that says why the item is undecodable.
-pub fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Option<Event>, Reject> {
+pub(super) fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Option<Event>, Reject> {
     if item.is_empty() {
         return Err(Reject::Empty);
     }

@@ -8,52 +8,64 @@
 //!
 //! Pure: no I/O, no clock, no log. Every input, of any bytes, ends in an [`Outcome`].
 
-pub mod dnstap;
-pub mod gannet_protobuf;
-pub mod goflow2_protobuf;
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
 pub mod hit;
 pub mod lease;
 
 mod dns;
+mod dns_collector_json;
+mod dnstap;
+mod fields;
+mod gannet_json;
+mod gannet_protobuf;
+mod goflow2_json;
+mod goflow2_protobuf;
+mod json;
 #[cfg(test)]
 mod recorder;
+#[cfg(test)]
+mod testing;
+mod text;
 mod wire;
+mod zeek_json;
 
 use std::net::IpAddr;
 
 use crate::model::{Event, EventFormat, EventTime};
 
-/// Walks all items of one record and hands their keys to `sink`.
+/// Walks all items of `record`, handing their keys and ends to `sink`. Allocates nothing;
+/// O(`record.len()`).
 pub fn keys<S: KeySink>(format: EventFormat, record: &[u8], sink: &mut S) {
     match format {
+        EventFormat::ZeekJson => zeek_json::keys(record, sink),
+        EventFormat::DnsCollectorJson => dns_collector_json::keys(record, sink),
+        EventFormat::Goflow2Json => goflow2_json::keys(record, sink),
+        EventFormat::GannetJson => gannet_json::keys(record, sink),
         EventFormat::Dnstap => dnstap::keys(record, sink),
         EventFormat::Goflow2Protobuf => goflow2_protobuf::keys(record, sink),
         EventFormat::GannetProtobuf => gannet_protobuf::keys(record, sink),
-        EventFormat::ZeekJson
-        | EventFormat::DnsCollectorJson
-        | EventFormat::Goflow2Json
-        | EventFormat::GannetJson => {}
     }
 }
 
-/// Decodes one item whole; `None` when it is not an event of ours. Where the item has no time of
-/// its own, `record_time` stands in.
+/// Decodes one item whole; `None` when it is not an event of ours. An event without a usable
+/// time of its own takes `record_time`. Allocates; meant for items whose keys may match.
 ///
 /// # Errors
-/// [`Reject`] when the item is undecodable.
+/// [`Reject`] says why the item is undecodable.
 pub fn event(
     format: EventFormat,
     item: &[u8],
     record_time: Option<EventTime>,
 ) -> Result<Option<Event>, Reject> {
     match format {
+        EventFormat::ZeekJson => zeek_json::event(item, record_time),
+        EventFormat::DnsCollectorJson => dns_collector_json::event(item, record_time),
+        EventFormat::Goflow2Json => goflow2_json::event(item, record_time),
+        EventFormat::GannetJson => gannet_json::event(item, record_time),
         EventFormat::Dnstap => dnstap::event(item, record_time),
         EventFormat::Goflow2Protobuf => goflow2_protobuf::event(item, record_time),
         EventFormat::GannetProtobuf => gannet_protobuf::event(item, record_time),
-        EventFormat::ZeekJson
-        | EventFormat::DnsCollectorJson
-        | EventFormat::Goflow2Json
-        | EventFormat::GannetJson => Ok(None),
     }
 }
 

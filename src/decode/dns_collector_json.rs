@@ -1,0 +1,142 @@
+//! DNS-collector JSON, nested (`{"dns":{"qname":…}}`) and flat (`{"dns.qname":…}`), which may
+//! be mixed in one row. Ports are strings; `"-"`, `"<nil>"` and `""` stand for nothing. Of
+//! several values for one field the last counts. A row without `dns.qname` is rejected.
+
+use crate::model::{Event, EventTime};
+
+use super::json::{self, Cursor};
+use super::text::{absent, address};
+use super::{KeySink, Outcome, Reject};
+
+mod full;
+mod rdata;
+
+/// Hands out questions, and of answers all that can be a name or an address whatever the type
+/// of their record.
+pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
+    json::lines(record, sink, |cursor, sink| {
+        let mut asked = false;
+        cursor.row(|cursor, key| {
+            if !matches!(key, b"dns" | [b'd', b'n', b's', b'.', ..]) {
+                return cursor.skip();
+            }
+            let place = Place::Row.below(key);
+            *cursor = walk(place, *cursor, sink, &mut asked)?;
+            Ok(())
+        })?;
+        if asked {
+            Ok(Outcome::Event)
+        } else {
+            Err(Reject::Schema)
+        }
+    });
+}
+
+/// Decodes one row.
+///
+/// # Errors
+/// [`Reject`] says why the row is undecodable.
+pub(super) fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Option<Event>, Reject> {
+    full::event(item, record_time)
+}
+
+/// Where in a row a value stands, as far as the key scan cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// The row itself.
+    Row,
+    /// `dns`.
+    Dns,
+    /// `dns.qname`.
+    Question,
+    /// `dns.resource-records`.
+    Records,
+    /// `dns.resource-records.an`.
+    Answers,
+    /// `dns.resource-records.an.<number>`.
+    Answer,
+    /// `dns.resource-records.an.<number>.rdata`.
+    Data,
+    /// Anywhere else.
+    Elsewhere,
+}
+
+impl Place {
+    /// The place of `key` in an object that stands here: one step, or several joined by dots.
+    fn below(self, key: &[u8]) -> Self {
+        key.split(|&byte| byte == b'.').fold(self, Self::step)
+    }
+
+    /// One step down.
+    fn step(self, key: &[u8]) -> Self {
+        match self {
+            Self::Row if key == b"dns" => Self::Dns,
+            Self::Dns if key == b"qname" => Self::Question,
+            Self::Dns if key == b"resource-records" => Self::Records,
+            Self::Records if key == b"an" => Self::Answers,
+            Self::Answers if key.iter().all(u8::is_ascii_digit) => Self::Answer,
+            Self::Answer if key == b"rdata" => Self::Data,
+            Self::Row | Self::Dns | Self::Records | Self::Answers | Self::Answer => Self::Elsewhere,
+            Self::Question | Self::Data | Self::Elsewhere => Self::Elsewhere,
+        }
+    }
+}
+
+/// Reads the value at `place`; says where it ends. `asked` is set to whether the last question
+/// is a text.
+fn walk<'r, S: KeySink>(
+    place: Place,
+    mut cursor: Cursor<'r>,
+    sink: &mut S,
+    asked: &mut bool,
+) -> Result<Cursor<'r>, Reject> {
+    match place {
+        Place::Elsewhere => cursor.skip()?,
+        Place::Question => {
+            let text = cursor.text()?;
+            *asked = text.is_some();
+            text.map(|text| text.with_plain(|name| hand_out_name(name, sink)));
+        }
+        Place::Data => {
+            let text = cursor.text()?;
+            text.map(|text| text.with_plain(|data| hand_out_data(data, sink)));
+        }
+        Place::Answers if cursor.at_list() => {
+            cursor.list(|cursor| {
+                *cursor = walk(Place::Answer, *cursor, sink, asked)?;
+                Ok(())
+            })?;
+        }
+        Place::Row | Place::Dns | Place::Records | Place::Answers | Place::Answer => {
+            cursor.object(|cursor, key| {
+                *cursor = walk(place.below(key), *cursor, sink, asked)?;
+                Ok(())
+            })?;
+        }
+    }
+    Ok(cursor)
+}
+
+/// Hands out a name, unless it stands for nothing.
+fn hand_out_name<S: KeySink>(name: &[u8], sink: &mut S) {
+    if !absent(name) {
+        sink.name(name);
+    }
+}
+
+/// Hands out what record data may hold: an address, a name, or a service binding.
+fn hand_out_data<S: KeySink>(data: &[u8], sink: &mut S) {
+    if let Some(address) = address(data) {
+        sink.address(address, None);
+    } else if data.contains(&b' ') {
+        rdata::service(data, |part| match part {
+            rdata::Part::Target(name) => sink.name(name),
+            rdata::Part::Hint(address) => sink.address(address, None),
+        });
+    } else {
+        hand_out_name(data, sink);
+    }
+}
+
+#[cfg(test)]
+mod tests;

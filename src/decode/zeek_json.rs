@@ -1,0 +1,318 @@
+//! Zeek `dns` and `conn` rows as JSON, in the dialects that are met: keys with dots
+//! (`id.orig_h`), with underscores (`id_orig_h`), nested (`"id":{"orig_h":…}`), and rows
+//! wrapped in their log type (`{"dns":{…}}`, `{"conn-2":{…}}`), with static values beside it.
+//!
+//! A row's type is what `_path` or `@stream` says, else the wrapping key, else what its fields
+//! tell. All dialects may be mixed in one row; of several values for one field the last counts.
+//! Rows of other logs are ignored.
+
+use crate::model::{Event, EventTime};
+
+use super::json::{self, Cursor, Text};
+use super::{KeySink, Outcome, Reject, text};
+
+mod full;
+
+/// Hands out queries and answers of `dns` rows and both ends of `conn` rows.
+pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
+    json::lines(record, sink, |cursor, sink| {
+        let mut row = Row::default();
+        cursor.row(|cursor, key| row.member(Level::Root, key, cursor, sink))?;
+        row.finish(sink)
+    });
+}
+
+/// Decodes one row; `None` when it is of another log.
+///
+/// # Errors
+/// [`Reject`] says why the row is undecodable.
+pub(super) fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Option<Event>, Reject> {
+    full::event(item, record_time)
+}
+
+/// The log that a row belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Log {
+    /// One DNS transaction.
+    Dns,
+    /// One connection.
+    Conn,
+    /// Any other.
+    Other,
+}
+
+impl Log {
+    /// The log that a path names: `dns`, or `dns-2` after a restart within one interval.
+    fn from_path(path: &[u8]) -> Self {
+        let base = match path {
+            [base @ .., b'-', b'0'..=b'9'] | [base @ .., b'-', b'0'..=b'9', b'0'..=b'9'] => base,
+            _ => path,
+        };
+        match base {
+            b"dns" => Self::Dns,
+            b"conn" => Self::Conn,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What tells the log of a row.
+#[derive(Clone, Copy, Debug, Default)]
+struct Signs {
+    /// What `_path` or `@stream` says.
+    named: Option<Log>,
+    /// What the wrapping key says.
+    tag: Option<Log>,
+    /// Whether a field is there that only `dns` rows have.
+    dns: bool,
+    /// Whether a field is there that only `conn` rows have.
+    conn: bool,
+}
+
+impl Signs {
+    /// The log of the row; `ends` is whether both ends of a connection are there.
+    fn log(self, ends: bool) -> Log {
+        let told = if self.dns {
+            Log::Dns
+        } else if self.conn && ends {
+            Log::Conn
+        } else {
+            Log::Other
+        };
+        self.named.or(self.tag).unwrap_or(told)
+    }
+}
+
+/// How deep in a row a member stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    /// In the row itself.
+    Root,
+    /// In the object that a log type wraps.
+    Tagged,
+    /// In the object `id`.
+    Id,
+}
+
+/// What a key means to the key scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    /// Nothing.
+    None,
+    /// The question.
+    Query,
+    /// The answers.
+    Answers,
+    /// That this is a `dns` row.
+    DnsSign,
+    /// That this is a `conn` row.
+    ConnSign,
+    /// The originator's address.
+    SourceHost,
+    /// The originator's port.
+    SourcePort,
+    /// The responder's address.
+    DestinationHost,
+    /// The responder's port.
+    DestinationPort,
+    /// The name of the transport.
+    Protocol,
+    /// The number of the transport.
+    ProtocolNumber,
+    /// The log type.
+    Path,
+    /// The object of addresses and ports.
+    Id,
+    /// The log type that wraps a row.
+    Tag,
+}
+
+impl Field {
+    /// What `key` means. Looks at the length first: most keys mean nothing.
+    #[inline]
+    fn of(key: &[u8]) -> Self {
+        match key.len() {
+            2 if key == b"id" => Self::Id,
+            5 if key == b"query" => Self::Query,
+            5 if key == b"qtype" || key == b"rcode" => Self::DnsSign,
+            5 if key == b"proto" => Self::Protocol,
+            5 if key == b"_path" => Self::Path,
+            7 if key == b"answers" => Self::Answers,
+            7 if key == b"@stream" => Self::Path,
+            7 if key == b"history" => Self::ConnSign,
+            8 if key == b"ip_proto" => Self::ProtocolNumber,
+            9 => Self::of_nine(key),
+            10 if matches!(key, b"conn_state" | b"orig_bytes" | b"resp_bytes") => Self::ConnSign,
+            13 if matches!(key, b"orig_ip_bytes" | b"resp_ip_bytes") => Self::ConnSign,
+            3..=7 if Log::from_path(key) != Log::Other => Self::Tag,
+            _ => Self::None,
+        }
+    }
+
+    /// What a key of nine bytes means.
+    #[inline]
+    fn of_nine(key: &[u8]) -> Self {
+        match key {
+            b"id.orig_h" | b"id_orig_h" => Self::SourceHost,
+            b"id.orig_p" | b"id_orig_p" => Self::SourcePort,
+            b"id.resp_h" | b"id_resp_h" => Self::DestinationHost,
+            b"id.resp_p" | b"id_resp_p" => Self::DestinationPort,
+            b"orig_pkts" | b"resp_pkts" => Self::ConnSign,
+            _ => Self::None,
+        }
+    }
+}
+
+/// What the key scan keeps of a row until its type is known.
+#[derive(Default)]
+struct Row<'r> {
+    signs: Signs,
+    source: End<'r>,
+    destination: End<'r>,
+    protocol: Option<Text<'r>>,
+    protocol_number: Option<Text<'r>>,
+}
+
+/// One end of a connection, as written.
+#[derive(Clone, Copy, Default)]
+struct End<'r> {
+    host: Option<Text<'r>>,
+    port: Option<Text<'r>>,
+}
+
+impl<'r> Row<'r> {
+    /// Reads the value of `key`.
+    #[inline(always)]
+    fn member<S: KeySink>(
+        &mut self,
+        level: Level,
+        key: &[u8],
+        cursor: &mut Cursor<'r>,
+        sink: &mut S,
+    ) -> Result<(), Reject> {
+        match Field::of(key) {
+            Field::None => cursor.skip()?,
+            Field::Query => {
+                self.signs.dns = true;
+                if let Some(text) = cursor.text()? {
+                    text.with_plain(|query| sink.name(query));
+                }
+            }
+            Field::Answers => {
+                self.signs.dns = true;
+                cursor.list(|cursor| {
+                    if let Some(text) = cursor.text()? {
+                        text.with_plain(|answer| hand_out(answer, sink));
+                    }
+                    Ok(())
+                })?;
+            }
+            Field::DnsSign => {
+                self.signs.dns = true;
+                cursor.skip()?;
+            }
+            Field::ConnSign => {
+                self.signs.conn = true;
+                cursor.skip()?;
+            }
+            Field::SourceHost => self.source.host = cursor.text()?,
+            Field::SourcePort => self.source.port = cursor.scalar()?,
+            Field::DestinationHost => self.destination.host = cursor.text()?,
+            Field::DestinationPort => self.destination.port = cursor.scalar()?,
+            Field::Protocol => self.protocol = cursor.text()?,
+            Field::ProtocolNumber => self.protocol_number = cursor.scalar()?,
+            Field::Path => {
+                let path = cursor.text()?;
+                let log = path.map(|path| path.with_plain(Log::from_path));
+                self.signs.named = log.map(|log| log.unwrap_or(Log::Other));
+            }
+            Field::Id => {
+                cursor.object(|cursor, key| self.id_member(key, cursor))?;
+            }
+            Field::Tag if level == Level::Root => {
+                *cursor = self.tagged(Log::from_path(key), *cursor, sink)?;
+            }
+            Field::Tag => cursor.skip()?,
+        }
+        Ok(())
+    }
+
+    /// Reads the row that a log type wraps; says where it ends.
+    #[inline(never)]
+    fn tagged<S: KeySink>(
+        &mut self,
+        log: Log,
+        mut cursor: Cursor<'r>,
+        sink: &mut S,
+    ) -> Result<Cursor<'r>, Reject> {
+        if cursor.object(|cursor, key| self.member(Level::Tagged, key, cursor, sink))? {
+            self.signs.tag = Some(log);
+        }
+        Ok(cursor)
+    }
+
+    /// Reads the value of `key` in the object `id`.
+    fn id_member(&mut self, key: &[u8], cursor: &mut Cursor<'r>) -> Result<(), Reject> {
+        match key {
+            b"orig_h" => self.source.host = cursor.text()?,
+            b"orig_p" => self.source.port = cursor.scalar()?,
+            b"resp_h" => self.destination.host = cursor.text()?,
+            b"resp_p" => self.destination.port = cursor.scalar()?,
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    }
+
+    /// Says what the row is, handing out both ends if it is a connection.
+    #[inline]
+    fn finish<S: KeySink>(&self, sink: &mut S) -> Result<Outcome, Reject> {
+        let ends = self.source.host.is_some() && self.destination.host.is_some();
+        match self.signs.log(ends) {
+            Log::Dns => Ok(Outcome::Event),
+            Log::Conn => self.hand_out_ends(sink).map(|()| Outcome::Event),
+            Log::Other => Ok(Outcome::Ignored),
+        }
+    }
+
+    /// Hands out both ends of a connection.
+    fn hand_out_ends<S: KeySink>(&self, sink: &mut S) -> Result<(), Reject> {
+        let (Some(source), Some(destination)) = (self.source.host, self.destination.host) else {
+            return Err(Reject::Schema);
+        };
+        let address = |host: Text<'_>| host.with_plain(text::address).flatten();
+        let (Some(source), Some(destination)) = (address(source), address(destination)) else {
+            return Err(Reject::BadAddress);
+        };
+        let named = self
+            .protocol
+            .and_then(|name| name.with_plain(text::protocol));
+        let number = self.protocol_number;
+        let protocol = named
+            .flatten()
+            .or_else(|| number?.with_plain(text::protocol).flatten());
+        let port = |written: Option<Text<'_>>| {
+            let port = written?.with_plain(text::port).flatten();
+            port.filter(|_| text::has_ports(protocol))
+        };
+        sink.address(source, port(self.source.port));
+        sink.address(destination, port(self.destination.port));
+        Ok(())
+    }
+}
+
+/// Hands out one element of `answers`, which mixes addresses, names and texts.
+fn hand_out<S: KeySink>(answer: &[u8], sink: &mut S) {
+    match text::address(answer) {
+        Some(address) => sink.address(address, None),
+        None if is_text(answer) => {}
+        None => sink.name(answer),
+    }
+}
+
+/// Whether an answer is a text record (`TXT 11 v=spf1 -all`), as Zeek writes it.
+fn is_text(answer: &[u8]) -> bool {
+    answer.starts_with(b"TXT ") || answer.starts_with(b"SPF ")
+}
+
+#[cfg(test)]
+mod tests;
