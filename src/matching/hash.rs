@@ -286,10 +286,15 @@ mod tests {
     proptest! {
         #[test]
         fn plain_names_walk_and_all_others_are_unusual(
-            raw in proptest::collection::vec(prop_oneof![
-                8 => proptest::sample::select(b"abAZ09-_.".to_vec()),
-                1 => any::<u8>(),
-            ], 0..40)
+            raw in prop_oneof![
+                proptest::collection::vec(prop_oneof![
+                    8 => proptest::sample::select(b"abAZ09-_.".to_vec()),
+                    1 => any::<u8>(),
+                ], 0..40),
+                // Long enough for several blocks, and now and then too long.
+                proptest::collection::vec("[aB]{1,3}|[aB]{50,64}", 1..30)
+                    .prop_map(|labels| labels.join(".").into_bytes()),
+            ]
         ) {
             let mut scratch = [0; NAME_LEN_MAX];
             let parsed = DomainName::parse(&raw, &mut scratch);
