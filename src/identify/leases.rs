@@ -13,8 +13,8 @@ use super::texts::{TextId, Texts};
 use super::timeline::{OPEN, Ports, Span, Timeline};
 use crate::model::{EventTime, Lease};
 
-/// All leases that are known. About 150 bytes a lease when every address and subscriber is
-/// another one, less when they repeat.
+/// All leases that are known. About 200 bytes a lease when every address, subscriber and contact
+/// is another one, about 130 when addresses repeat.
 #[derive(Debug)]
 pub struct LeaseTable {
     /// One a lease.

@@ -168,11 +168,13 @@ impl Store {
         let database = Builder::new()
             .set_cache_size(CACHE_BYTES)
             .create_file(file)
-            .map_err(|error| match error {
-                DatabaseError::DatabaseAlreadyOpen => IdentifyError::InUse {
-                    path: path.to_owned(),
-                },
-                other => failed(other.into()),
+            .map_err(|error| {
+                if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
+                    let path = path.to_owned();
+                    IdentifyError::InUse { path }
+                } else {
+                    failed(error.into())
+                }
             })?;
         let store = Self { database };
         store.prepare(path, origin)?;
