@@ -140,7 +140,7 @@ impl LeaseTable {
                     free = without(&free, span);
                 }
             });
-            if free.is_empty() || matches!(band.verdict, Verdict::Several | Verdict::Shared) {
+            if free.is_empty() || band.verdict == Verdict::Shared {
                 break;
             }
         }

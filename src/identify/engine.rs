@@ -9,12 +9,12 @@ use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
 
 use super::encoding::decode_episode;
 use super::leases::LeaseTable;
-use super::repeats::{self, Admission, Partitions};
+use super::repeats::{self, Admission, AdmitRules, Partitions};
 use super::report::{Attributions, IncomingHit, Settings, StepReport};
 use super::sending::Intervals;
 use super::sighting::Sighting;
 use super::store::{
-    EPISODES, IdentifyError, META, PARTITIONS, PROVISIONAL_SINCE, QUEUE, Store, WAITING_SINCE,
+    EPISODES, IdentifyError, META, PARTITIONS, PROVISIONAL, QUEUE, Store, WAITING, next_step,
 };
 use super::waiting::{Patience, WaitLimits, Waiting, WaitingHit, known};
 use super::writer::EpisodeWriter;
@@ -102,9 +102,11 @@ impl Identifier {
         let txn = self.store.write()?;
         let mut report = StepReport::default();
         let mut partitions = Partitions::load(&txn.open_table(PARTITIONS)?)?;
-        let admitted = repeats::admit(&txn, &mut partitions, hits, (now, kept))?;
+        let step = next_step(&txn)?;
+        let rules = AdmitRules { now, kept, step };
+        let admitted = repeats::admit(&txn, &mut partitions, hits, rules)?;
         {
-            let mut waiting = Waiting::open(&txn)?;
+            let mut waiting = Waiting::open(&txn, step)?;
             let mut writer = EpisodeWriter::open(&txn, self.intervals())?;
             for (hit, admission) in hits.iter().zip(admitted) {
                 match admission {
@@ -275,8 +277,8 @@ impl Identifier {
     /// [`IdentifyError`] when the store fails.
     pub fn waiting(&self) -> Result<(u64, u64), IdentifyError> {
         let txn = self.store.read()?;
-        let waiting = txn.open_table(WAITING_SINCE)?.len()?;
-        Ok((waiting, txn.open_table(PROVISIONAL_SINCE)?.len()?))
+        let waiting = txn.open_table(WAITING)?.len()?;
+        Ok((waiting, txn.open_table(PROVISIONAL)?.len()?))
     }
 
     /// When episodes are sent.

@@ -292,15 +292,15 @@ mod tests {
             prop_assert_eq!(episode.victim_hits, victims.len() as u64);
             let all = seen.iter().map(|(sighting, _)| sighting.evidence).max();
             prop_assert_eq!(Some(episode.evidence), victims.into_iter().max().or(all));
+            let expected = if episode.victim() { Advice::Infostealer } else { Advice::Observe };
+            prop_assert_eq!(episode.advice, expected);
             let told = seen
                 .iter()
                 .filter_map(|(sighting, identity)| {
                     Some((sighting.event_time, identity.details.clone()?.operator))
                 })
                 .min();
-            prop_assert_eq!(episode.operator.clone(), told.and_then(|(_, operator)| operator));
-            let expected = if episode.victim() { Advice::Infostealer } else { Advice::Observe };
-            prop_assert_eq!(episode.advice, expected);
+            prop_assert_eq!(episode.operator, told.and_then(|(_, operator)| operator));
         }
     }
 

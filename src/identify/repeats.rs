@@ -8,7 +8,7 @@ use std::time::Duration;
 use redb::{ReadableTable, WriteTransaction};
 
 use super::IncomingHit;
-use super::store::{IdentifyError, META, PARTITIONS, SEEN, SEEN_IN};
+use super::store::{IdentifyError, PARTITIONS, SEEN, SEEN_IN};
 use crate::model::{EventTime, HitId};
 
 /// What a hit is to a store that may have seen it.
@@ -20,6 +20,17 @@ pub(super) enum Admission {
     Repeat,
     /// Its record is so old that a copy may have been seen and forgotten.
     TooOld,
+}
+
+/// What admission goes by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AdmitRules {
+    /// The time by our clock.
+    pub(super) now: EventTime,
+    /// How long an id is remembered.
+    pub(super) kept: Duration,
+    /// The ordinal of the step.
+    pub(super) step: u64,
 }
 
 /// How far each partition was read.
@@ -36,9 +47,6 @@ struct Progress {
 
 /// Into how many buckets the time is cut for which ids are remembered.
 const BUCKETS: u32 = 16;
-
-/// In [`META`]: counts the steps.
-const STEPS: &str = "steps";
 
 impl Partitions {
     /// Those of the last commit.
@@ -103,7 +111,7 @@ pub(super) fn admit(
     txn: &WriteTransaction,
     partitions: &mut Partitions,
     hits: &[IncomingHit],
-    (now, kept): (EventTime, Duration),
+    AdmitRules { now, kept, step }: AdmitRules,
 ) -> Result<Vec<Admission>, IdentifyError> {
     let mut verdicts = vec![Admission::Repeat; hits.len()];
     let mut candidates: Vec<(HitId, usize, EventTime)> = Vec::with_capacity(hits.len());
@@ -124,13 +132,11 @@ pub(super) fn admit(
     let mut remembered: BTreeMap<(i32, i64), Vec<u8>> = BTreeMap::new();
     for (HitId(id), index, record_time) in candidates {
         let bucket = record_time.nanos().div_euclid(width);
-        let known = seen.insert(&id, bucket)?.map(|known| known.value());
-        if let Some(known) = known.filter(|&known| known > bucket) {
-            seen.insert(&id, known)?;
-        }
+        let known = seen.get(&id)?.map(|known| known.value());
         if known.is_none_or(|known| known < bucket)
             && let Some(hit) = hits.get(index)
         {
+            seen.insert(&id, bucket)?;
             let ids = remembered.entry((hit.partition, bucket)).or_default();
             ids.extend_from_slice(&id);
         }
@@ -138,7 +144,6 @@ pub(super) fn admit(
             *verdict = Admission::New;
         }
     }
-    let step = next_step(txn)?;
     let mut seen_in = txn.open_table(SEEN_IN)?;
     for ((partition, bucket), ids) in &remembered {
         seen_in.insert((*partition, *bucket, step), ids.as_slice())?;
@@ -191,28 +196,12 @@ fn bucket_width(kept: Duration) -> i64 {
         .max(1)
 }
 
-/// The ordinal of this step.
-fn next_step(txn: &WriteTransaction) -> Result<u64, IdentifyError> {
-    let mut meta = txn.open_table(META)?;
-    let last = match meta.get(STEPS)? {
-        None => 0,
-        Some(bytes) => u64::from_le_bytes(
-            bytes
-                .value()
-                .try_into()
-                .map_err(|_| IdentifyError::Damaged { table: "meta" })?,
-        ),
-    };
-    meta.insert(STEPS, (last + 1).to_le_bytes().as_slice())?;
-    Ok(last + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use redb::ReadableTableMetadata;
 
     use super::super::samples;
-    use super::super::store::Store;
+    use super::super::store::{Store, next_step};
     use super::*;
 
     /// Admits (hit, partition, record time) one after the other, each in a step of its own.
@@ -242,8 +231,12 @@ mod tests {
                 .collect();
             let txn = self.store.write().unwrap();
             let mut partitions = Partitions::load(&txn.open_table(PARTITIONS).unwrap()).unwrap();
-            let now = EventTime::from_nanos(now);
-            let verdicts = admit(&txn, &mut partitions, &hits, (now, self.kept)).unwrap();
+            let rules = AdmitRules {
+                now: EventTime::from_nanos(now),
+                kept: self.kept,
+                step: next_step(&txn).unwrap(),
+            };
+            let verdicts = admit(&txn, &mut partitions, &hits, rules).unwrap();
             partitions.advance(&hits, &[]);
             forget(&txn, &partitions, (self.kept, 1000)).unwrap();
             partitions.save(&txn).unwrap();

@@ -29,19 +29,23 @@ pub(super) const SEEN_IN: TableDefinition<'_, (i32, i64, u64), &[u8]> =
 pub(super) const WAITING: TableDefinition<'_, (i64, &[u8; 16]), &[u8]> =
     TableDefinition::new("waiting");
 
-/// (waits since, hit id) → its first key in [`WAITING`].
-pub(super) const WAITING_SINCE: TableDefinition<'_, (i64, &[u8; 16]), i64> =
-    TableDefinition::new("waiting-since");
-
 /// The same for hits that waited too long.
-pub(super) const PROVISIONAL_SINCE: TableDefinition<'_, (i64, &[u8; 16]), i64> =
-    TableDefinition::new("provisional-since");
+pub(super) const PROVISIONAL: TableDefinition<'_, (i64, &[u8; 16]), &[u8]> =
+    TableDefinition::new("provisional");
+
+/// (waits since, ordinal of the step) → keys of [`WAITING`], 24 bytes each, some of which may
+/// be gone.
+pub(super) const WAITING_SINCE: TableDefinition<'_, (i64, u64), &[u8]> =
+    TableDefinition::new("waiting-since");
 
 /// Episode id → episode with its sending.
 pub(super) const EPISODES: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("episodes");
 
 /// (to be sent at, episode id): the queue of what is to be sent.
 pub(super) const QUEUE: TableDefinition<'_, (i64, &[u8; 16]), ()> = TableDefinition::new("queue");
+
+/// In [`META`]: counts the steps.
+const STEPS: &str = "steps";
 
 /// In [`META`]: the version of the tables.
 const FORMAT: &str = "format";
@@ -127,6 +131,22 @@ impl From<CommitError> for IdentifyError {
     }
 }
 
+/// The ordinal of the step that `txn` is.
+pub(super) fn next_step(txn: &WriteTransaction) -> Result<u64, IdentifyError> {
+    let mut meta = txn.open_table(META)?;
+    let last = match meta.get(STEPS)? {
+        None => 0,
+        Some(bytes) => u64::from_le_bytes(
+            bytes
+                .value()
+                .try_into()
+                .map_err(|_| IdentifyError::Damaged { table: "meta" })?,
+        ),
+    };
+    meta.insert(STEPS, (last + 1).to_le_bytes().as_slice())?;
+    Ok(last + 1)
+}
+
 /// The open store. As long as it lives no other process can open it.
 pub(super) struct Store {
     database: Database,
@@ -148,11 +168,13 @@ impl Store {
         let database = Builder::new()
             .set_cache_size(CACHE_BYTES)
             .create_file(file)
-            .map_err(|error| match error {
-                DatabaseError::DatabaseAlreadyOpen => IdentifyError::InUse {
-                    path: path.to_owned(),
-                },
-                other => failed(other.into()),
+            .map_err(|error| {
+                if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
+                    let path = path.to_owned();
+                    IdentifyError::InUse { path }
+                } else {
+                    failed(error.into())
+                }
             })?;
         let store = Self { database };
         store.prepare(path, origin)?;
@@ -190,8 +212,8 @@ impl Store {
             txn.open_table(SEEN)?;
             txn.open_table(SEEN_IN)?;
             txn.open_table(WAITING)?;
+            txn.open_table(PROVISIONAL)?;
             txn.open_table(WAITING_SINCE)?;
-            txn.open_table(PROVISIONAL_SINCE)?;
             txn.open_table(EPISODES)?;
             txn.open_table(QUEUE)?;
         }

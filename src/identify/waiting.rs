@@ -6,13 +6,14 @@
 //! the same state. Beyond the limit of provisional hits the oldest are given up: nobody is told
 //! of them, and a count says so.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
 use super::encoding::{decode_waiting, encode_waiting};
 use super::sighting::Sighting;
-use super::store::{IdentifyError, PROVISIONAL_SINCE, WAITING, WAITING_SINCE};
+use super::store::{IdentifyError, PROVISIONAL, WAITING, WAITING_SINCE};
 use crate::model::EventTime;
 
 /// A hit that waits.
@@ -56,26 +57,37 @@ pub(super) struct Aged {
     pub(super) given_up: u64,
 }
 
+/// Rows of waiting hits.
+type Rows<'txn> = Table<'txn, (i64, &'static [u8; 16]), &'static [u8]>;
+
 /// The tables of waiting hits in a transaction.
 pub(super) struct Waiting<'txn> {
-    hits: Table<'txn, (i64, &'static [u8; 16]), &'static [u8]>,
-    since: Table<'txn, (i64, &'static [u8; 16]), i64>,
-    provisional: Table<'txn, (i64, &'static [u8; 16]), i64>,
+    waiting: Rows<'txn>,
+    provisional: Rows<'txn>,
+    since: Table<'txn, (i64, u64), &'static [u8]>,
+    /// What is to be added to `since`: one row for all hits of one time.
+    parked: BTreeMap<EventTime, Vec<u8>>,
+    step: u64,
 }
 
+/// Bytes of a key in `since`.
+const KEY_LEN: usize = 24;
+
 impl<'txn> Waiting<'txn> {
-    /// Opens them.
-    pub(super) fn open(txn: &'txn WriteTransaction) -> Result<Self, IdentifyError> {
+    /// Opens them for the step with the ordinal `step`.
+    pub(super) fn open(txn: &'txn WriteTransaction, step: u64) -> Result<Self, IdentifyError> {
         Ok(Self {
-            hits: txn.open_table(WAITING)?,
+            waiting: txn.open_table(WAITING)?,
+            provisional: txn.open_table(PROVISIONAL)?,
             since: txn.open_table(WAITING_SINCE)?,
-            provisional: txn.open_table(PROVISIONAL_SINCE)?,
+            parked: BTreeMap::new(),
+            step,
         })
     }
 
-    /// How many hits wait, and how many of those that waited too long.
+    /// How many hits wait, and how many others are provisional.
     pub(super) fn counts(&self) -> Result<(u64, u64), IdentifyError> {
-        Ok((self.since.len()?, self.provisional.len()?))
+        Ok((self.waiting.len()?, self.provisional.len()?))
     }
 
     /// Puts a hit where it waits for the leases up to `needs`.
@@ -87,12 +99,18 @@ impl<'txn> Waiting<'txn> {
     ) -> Result<(), IdentifyError> {
         let id = &hit.sighting.hit_id.0;
         let row = encode_waiting(hit);
-        self.hits.insert((needs.nanos(), id), row.as_slice())?;
-        let by_age = match patience {
-            Patience::Left => &mut self.since,
-            Patience::Gone => &mut self.provisional,
-        };
-        by_age.insert((hit.since.nanos(), id), needs.nanos())?;
+        match patience {
+            Patience::Left => {
+                self.waiting.insert((needs.nanos(), id), row.as_slice())?;
+                let keys = self.parked.entry(hit.since).or_default();
+                keys.extend_from_slice(&needs.nanos().to_le_bytes());
+                keys.extend_from_slice(id);
+            }
+            Patience::Gone => {
+                self.provisional
+                    .insert((needs.nanos(), id), row.as_slice())?;
+            }
+        }
         Ok(())
     }
 
@@ -102,65 +120,64 @@ impl<'txn> Waiting<'txn> {
         known_until: EventTime,
         max: usize,
     ) -> Result<Vec<(WaitingHit, Patience)>, IdentifyError> {
-        let mut keys: Vec<(i64, [u8; 16])> = Vec::new();
-        for row in self.hits.iter()?.take(max) {
-            let (key, _) = row?;
-            let (needs, id) = key.value();
-            if !known(EventTime::from_nanos(needs), known_until) {
-                break;
+        let mut taken = Vec::new();
+        for (rows, patience) in [
+            (&mut self.provisional, Patience::Gone),
+            (&mut self.waiting, Patience::Left),
+        ] {
+            while taken.len() < max && first_is_known(rows, known_until)? {
+                let Some(hit) = pop(rows)? else { break };
+                taken.push((hit, patience));
             }
-            keys.push((needs, *id));
         }
-        keys.into_iter().map(|key| self.take(key)).collect()
+        Ok(taken)
     }
 
-    /// Makes hits provisional that wait longer than they should or are too many, the oldest
-    /// first, and gives up provisional ones that are too many.
+    /// Makes hits provisional that wait longer than they should or are too many, those that
+    /// came first before others and together; gives up provisional ones that are too many, the
+    /// earliest events first.
     pub(super) fn age(
         &mut self,
         now: EventTime,
         limits: WaitLimits,
     ) -> Result<Aged, IdentifyError> {
+        for (since, keys) in std::mem::take(&mut self.parked) {
+            self.since
+                .insert((since.nanos(), self.step), keys.as_slice())?;
+        }
         let mut aged = Aged::default();
         let overdue = now.saturating_sub(limits.wait_max).nanos();
         loop {
-            let crowded = self.since.len()? > limits.waiting_max as u64;
-            let Some((key, needs)) = first(&self.since)? else {
-                break;
-            };
-            if key.0 > overdue && !crowded {
-                break;
+            let crowded = self.waiting.len()? > limits.waiting_max as u64;
+            let due = |&(since, _): &(i64, u64)| since <= overdue || crowded;
+            let first = self.since.first()?.map(|(key, _)| key.value());
+            let Some(key) = first.filter(due) else { break };
+            let keys = self.since.remove(key)?.map(|row| row.value().to_vec());
+            for key in keys.unwrap_or_default().as_chunks::<KEY_LEN>().0 {
+                aged.provisional += self.make_provisional(key)?;
             }
-            self.since.remove((key.0, &key.1))?;
-            self.provisional.insert((key.0, &key.1), needs)?;
-            aged.provisional += 1;
         }
         while self.provisional.len()? > limits.provisional_max as u64 {
-            let Some(((_, id), needs)) = first(&self.provisional)? else {
+            let Some(hit) = pop(&mut self.provisional)? else {
                 break;
             };
-            let (hit, _) = self.take((needs, id))?;
             aged.given_up += u64::from(!hit.settled);
         }
         Ok(aged)
     }
 
-    /// Takes a hit out of all tables.
-    fn take(
-        &mut self,
-        (needs, id): (i64, [u8; 16]),
-    ) -> Result<(WaitingHit, Patience), IdentifyError> {
-        let hit = self
-            .hits
-            .remove((needs, &id))?
-            .and_then(|row| decode_waiting(row.value()))
-            .ok_or(IdentifyError::Damaged { table: "waiting" })?;
-        let key = (hit.since.nanos(), &id);
-        if self.since.remove(key)?.is_some() {
-            return Ok((hit, Patience::Left));
-        }
-        self.provisional.remove(key)?;
-        Ok((hit, Patience::Gone))
+    /// Makes the hit of a key in `since` provisional, if it still waits there. How many it was.
+    fn make_provisional(&mut self, key: &[u8; KEY_LEN]) -> Result<u64, IdentifyError> {
+        let (needs, id) = key.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+        let Ok(id) = <&[u8; 16]>::try_from(id) else {
+            return Ok(0);
+        };
+        let key = (i64::from_le_bytes(*needs), id);
+        let Some(row) = self.waiting.remove(key)? else {
+            return Ok(0);
+        };
+        self.provisional.insert(key, row.value())?;
+        Ok(1)
     }
 }
 
@@ -169,13 +186,18 @@ pub(super) fn known(needs: EventTime, known_until: EventTime) -> bool {
     needs < known_until || known_until == EventTime::MAX
 }
 
-/// The key and value of the first row.
-fn first(
-    table: &Table<'_, (i64, &'static [u8; 16]), i64>,
-) -> Result<Option<((i64, [u8; 16]), i64)>, IdentifyError> {
-    let Some((key, value)) = table.first()? else {
+/// Whether there is a first row, and its leases are known.
+fn first_is_known(rows: &Rows<'_>, known_until: EventTime) -> Result<bool, IdentifyError> {
+    let first = rows.first()?;
+    Ok(first.is_some_and(|(key, _)| known(EventTime::from_nanos(key.value().0), known_until)))
+}
+
+/// Takes out the first row.
+fn pop(rows: &mut Rows<'_>) -> Result<Option<WaitingHit>, IdentifyError> {
+    let Some((_, row)) = rows.pop_first()? else {
         return Ok(None);
     };
-    let (at, id) = key.value();
-    Ok(Some(((at, *id), value.value())))
+    let hit = decode_waiting(row.value());
+    hit.map(Some)
+        .ok_or(IdentifyError::Damaged { table: "waiting" })
 }

@@ -19,6 +19,8 @@ pub struct SuffixTable {
     slots: Vec<u32>,
     /// Two bits a name in the word that its hash chooses. A power of two of words, or none.
     filter: Vec<u64>,
+    /// Bit n: a name of n labels is listed; bit 63 stands for all that have more.
+    depths: u64,
 }
 
 /// A slot that holds no name.
@@ -38,6 +40,7 @@ impl SuffixTable {
             keys: NameKeys::default(),
             slots: vec![EMPTY; SLOTS_MIN],
             filter: Vec::new(),
+            depths: 0,
         }
     }
 
@@ -71,6 +74,7 @@ impl SuffixTable {
         self.filter = vec![0; words];
         for (_, name) in self.keys.names() {
             let hash = hash_name(name.as_bytes(), &self.key);
+            self.depths |= depth_bit(name.split('.').count());
             if let Some(word) = self.filter.get_mut(index(hash >> 40, words)) {
                 *word |= filter_bits(hash);
             }
@@ -99,9 +103,11 @@ impl SuffixTable {
     pub(super) fn probe(&self, raw: &[u8]) -> NameProbe {
         let name = raw.strip_suffix(b".").unwrap_or(raw);
         let mut covered = false;
+        let mut depth = 0;
         // The walk goes on after a find, since a byte further left may make the name unfit.
         let walked = walk_suffixes(name, &self.key, |start, hash| {
-            if self.may_hold(hash) {
+            depth += 1;
+            if self.depths & depth_bit(depth) != 0 && self.may_hold(hash) {
                 covered = covered || self.covered_by(name, start, hash).is_some();
             }
         });
@@ -201,6 +207,12 @@ impl SuffixTable {
         let runs = self.slots.split(|&slot| slot == EMPTY).map(<[u32]>::len);
         runs.max().unwrap_or_default()
     }
+}
+
+/// The bit of a number of labels.
+#[inline]
+fn depth_bit(labels: usize) -> u64 {
+    1 << labels.min(63)
 }
 
 /// The two bits of a hash in its word of the filter.
