@@ -4,7 +4,6 @@ use proptest::prelude::*;
 use prost::Message as _;
 
 use super::*;
-use crate::decode::framing::{Frame as FileFrame, Framing, Splitter};
 use crate::decode::recorder::{RECORD_TIME, Recorded, check_faces, data, recorded, unhex};
 use crate::model::qtype_name;
 
@@ -372,23 +371,26 @@ proptest! {
     }
 }
 
-/// The records of a capture.
+/// The data frames of a frame stream: each after its length, control frames after a zero.
 fn captured(file: &[u8]) -> Vec<&[u8]> {
-    let mut splitter = Splitter::new(Framing::FrameStream);
-    let mut rest = file;
-    let mut records = Vec::new();
-    loop {
-        let consumed = match splitter.next_frame(rest, true) {
-            FileFrame::Record { record, consumed } => {
-                records.push(&rest[record]);
-                consumed
+    let (mut rest, mut records) = (file, Vec::new());
+    while let Some((len, after)) = rest.split_first_chunk() {
+        let len = u32::from_be_bytes(*len);
+        let (frame, after) = match len {
+            0 => {
+                let (len, after) = after
+                    .split_first_chunk()
+                    .expect("the length of a control frame");
+                after.split_at(u32::from_be_bytes(*len) as usize)
             }
-            FileFrame::Skip { consumed } => consumed,
-            FileFrame::End => return records,
-            other => panic!("{other:?}"),
+            len => after.split_at(len as usize),
         };
-        rest = &rest[consumed..];
+        if len > 0 {
+            records.push(frame);
+        }
+        rest = after;
     }
+    records
 }
 
 #[test]
