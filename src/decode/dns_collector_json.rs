@@ -16,14 +16,14 @@ mod rdata;
 pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
     json::lines(record, sink, |cursor, sink| {
         let mut asked = false;
-        cursor.row(|cursor, key| {
-            if !matches!(key, b"dns" | [b'd', b'n', b's', b'.', ..]) {
-                return cursor.skip();
+        cursor.row()?;
+        while let Some(key) = cursor.key()? {
+            match key.with_plain(|key| Place::Row.below(key)) {
+                None | Some(Place::Elsewhere) => cursor.skip()?,
+                Some(place) => *cursor = walk(place, *cursor, sink, &mut asked)?,
             }
-            let place = Place::Row.below(key);
-            *cursor = walk(place, *cursor, sink, &mut asked)?;
-            Ok(())
-        })?;
+        }
+        cursor.end()?;
         if asked {
             Ok(Outcome::Event)
         } else {
@@ -64,6 +64,10 @@ enum Place {
 impl Place {
     /// The place of `key` in an object that stands here: one step, or several joined by dots.
     fn below(self, key: &[u8]) -> Self {
+        // Most members of a flat row are not below `dns`.
+        if self == Self::Row && !matches!(key, b"dns" | [b'd', b'n', b's', b'.', ..]) {
+            return Self::Elsewhere;
+        }
         key.split(|&byte| byte == b'.').fold(self, Self::step)
     }
 
@@ -102,16 +106,19 @@ fn walk<'r, S: KeySink>(
             text.map(|text| text.with_plain(|data| hand_out_data(data, sink)));
         }
         Place::Answers if cursor.at_list() => {
-            cursor.list(|cursor| {
-                *cursor = walk(Place::Answer, *cursor, sink, asked)?;
-                Ok(())
-            })?;
+            cursor.list()?;
+            while cursor.element()? {
+                cursor = walk(Place::Answer, cursor, sink, asked)?;
+            }
         }
         Place::Row | Place::Dns | Place::Records | Place::Answers | Place::Answer => {
-            cursor.object(|cursor, key| {
-                *cursor = walk(place.below(key), *cursor, sink, asked)?;
-                Ok(())
-            })?;
+            if !cursor.object()? {
+                return Ok(cursor);
+            }
+            while let Some(key) = cursor.key()? {
+                let below = key.with_plain(|key| place.below(key));
+                cursor = walk(below.unwrap_or(Place::Elsewhere), cursor, sink, asked)?;
+            }
         }
     }
     Ok(cursor)

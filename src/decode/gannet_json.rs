@@ -31,7 +31,11 @@ const SCHEMA: &str = "gannet.event.v1";
 pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
     json::lines(record, sink, |cursor, sink| {
         let mut row = Row::default();
-        cursor.row(|cursor, key| row.member(key, cursor, sink))?;
+        cursor.row()?;
+        while let Some(key) = cursor.key()? {
+            row.member(Field::read(key), cursor, sink)?;
+        }
+        cursor.end()?;
         row.outcome()
     });
 }
@@ -42,6 +46,51 @@ pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
 /// [`Reject`] says why the row is undecodable.
 pub(super) fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Option<Event>, Reject> {
     full::event(item, record_time)
+}
+
+/// What a key means to the key scan, wherever it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    /// Nothing.
+    None,
+    /// `schema`.
+    Schema,
+    /// `dns`.
+    Dns,
+    /// `flow`.
+    Flow,
+    /// `qname`.
+    Question,
+    /// `answers`.
+    Answers,
+    /// `source`.
+    Source,
+    /// `destination`.
+    Destination,
+    /// `ip`.
+    Address,
+    /// `port`.
+    Port,
+}
+
+impl Field {
+    /// What `key` means.
+    #[inline]
+    fn read(key: Text<'_>) -> Self {
+        let field = key.with_plain(|key| match key {
+            b"schema" => Self::Schema,
+            b"dns" => Self::Dns,
+            b"flow" => Self::Flow,
+            b"qname" => Self::Question,
+            b"answers" => Self::Answers,
+            b"source" => Self::Source,
+            b"destination" => Self::Destination,
+            b"ip" => Self::Address,
+            b"port" => Self::Port,
+            _ => Self::None,
+        });
+        field.unwrap_or(Self::None)
+    }
 }
 
 /// What the key scan keeps of a row.
@@ -56,23 +105,24 @@ struct Row {
 }
 
 impl Row {
-    /// Reads the value of `key`.
+    /// Reads the value of a member.
     #[inline(always)]
     fn member<S: KeySink>(
         &mut self,
-        key: &[u8],
+        field: Field,
         cursor: &mut Cursor<'_>,
         sink: &mut S,
     ) -> Result<(), Reject> {
-        match key {
-            b"schema" => {
-                let schema = cursor.text()?;
-                let is_ours = |text: &[u8]| text == SCHEMA.as_bytes();
-                self.ours = schema.map(|text| text.with_plain(is_ours).unwrap_or(false));
-            }
-            b"dns" => self.dns = read_dns(cursor, sink)?,
-            b"flow" => self.flow = read_flow(cursor, sink)?,
-            _ => cursor.skip()?,
+        if field == Field::Schema {
+            let schema = cursor.text()?;
+            let is_ours = |text: &[u8]| text == SCHEMA.as_bytes();
+            self.ours = schema.map(|text| text.with_plain(is_ours).unwrap_or(false));
+        } else if field == Field::Dns {
+            self.dns = read_dns(cursor, sink)?;
+        } else if field == Field::Flow {
+            self.flow = read_flow(cursor, sink)?;
+        } else {
+            cursor.skip()?;
         }
         Ok(())
     }
@@ -98,16 +148,22 @@ fn read_dns<S: KeySink>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<Read, R
     if cursor.null()? {
         return Ok(None);
     }
-    let (mut qname, mut answers) = (true, true);
-    let object = cursor.object(|cursor, key| {
-        match key {
-            b"qname" => qname = read_qname(cursor, sink)?,
-            b"answers" => answers = read_answers(cursor, sink)?,
-            _ => cursor.skip()?,
+    let mut well_formed = cursor.object()?;
+    if well_formed {
+        // Of several questions or lists of answers the last counts.
+        let (mut qname, mut answers) = (true, true);
+        while let Some(key) = cursor.key()? {
+            let field = Field::read(key);
+            if field == Field::Question {
+                qname = read_qname(cursor, sink)?;
+            } else if field == Field::Answers {
+                answers = read_answers(cursor, sink)?;
+            } else {
+                cursor.skip()?;
+            }
         }
-        Ok(())
-    })?;
-    let well_formed = object && qname && answers;
+        well_formed = qname && answers;
+    }
     Ok(Some(well_formed.then_some(()).ok_or(Reject::Schema)))
 }
 
@@ -127,14 +183,16 @@ fn read_answers<S: KeySink>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<boo
     if cursor.null()? {
         return Ok(true);
     }
+    if !cursor.list()? {
+        return Ok(false);
+    }
     let mut texts = true;
-    let list = cursor.list(|cursor| {
+    while cursor.element()? {
         let text = cursor.text()?;
         texts &= text.is_some();
         text.map(|text| text.with_plain(|answer| hand_out(answer, sink)));
-        Ok(())
-    })?;
-    Ok(list && texts)
+    }
+    Ok(texts)
 }
 
 /// Hands out one answer: an address, else a name.
@@ -151,14 +209,18 @@ fn read_flow<S: KeySink>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<Read, 
         return Ok(None);
     }
     let (mut source, mut destination) = (End::default(), End::default());
-    cursor.object(|cursor, key| {
-        match key {
-            b"source" => source = End::read(cursor)?,
-            b"destination" => destination = End::read(cursor)?,
-            _ => cursor.skip()?,
+    if cursor.object()? {
+        while let Some(key) = cursor.key()? {
+            let field = Field::read(key);
+            if field == Field::Source {
+                source = End::read(cursor)?;
+            } else if field == Field::Destination {
+                destination = End::read(cursor)?;
+            } else {
+                cursor.skip()?;
+            }
         }
-        Ok(())
-    })?;
+    }
     let mut hand_out = || -> Result<(), Reject> {
         let ((source, source_port), (destination, port)) = (source.parts()?, destination.parts()?);
         sink.address(source, source_port);
@@ -181,18 +243,21 @@ impl<'r> End<'r> {
     /// Reads an end; anything but an object is one without address.
     fn read(cursor: &mut Cursor<'r>) -> Result<Self, Reject> {
         let mut end = Self::default();
-        cursor.object(|cursor, key| {
-            match key {
-                b"ip" => end.ip = cursor.text()?,
-                b"port" => {
-                    let null = cursor.null()?;
-                    end.port = if null { None } else { cursor.scalar()? };
-                    end.bad_port = !null && end.port.is_none();
-                }
-                _ => cursor.skip()?,
+        if !cursor.object()? {
+            return Ok(end);
+        }
+        while let Some(key) = cursor.key()? {
+            let field = Field::read(key);
+            if field == Field::Address {
+                end.ip = cursor.text()?;
+            } else if field == Field::Port {
+                let null = cursor.null()?;
+                end.port = if null { None } else { cursor.scalar()? };
+                end.bad_port = !null && end.port.is_none();
+            } else {
+                cursor.skip()?;
             }
-            Ok(())
-        })?;
+        }
         Ok(end)
     }
 

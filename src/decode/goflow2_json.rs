@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::model::{Endpoint, Event, EventKind, EventTime, FlowEvent, Half, Initiator};
 
 use super::fields::{Members, scalar, text};
-use super::json::{self, Cursor, Text};
+use super::json::{self, Text};
 use super::text::{TCP, Unit, absent, event_time, has_ports, packed_address, port, protocol, time};
 use super::{KeySink, Outcome, Reject};
 
@@ -19,7 +19,12 @@ use super::{KeySink, Outcome, Reject};
 pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
     json::lines(record, sink, |cursor, sink| {
         let mut ends = Ends::default();
-        cursor.row(|cursor, key| ends.member(key, cursor))?;
+        cursor.row()?;
+        while let Some(key) = cursor.key()? {
+            let field = key.with_plain(Field::of).unwrap_or(Field::None);
+            ends.note(field, cursor.scalar()?);
+        }
+        cursor.end()?;
         ends.hand_out(sink).map(|()| Outcome::Event)
     });
 }
@@ -34,23 +39,54 @@ struct Ends<'r> {
     protocol: Option<Text<'r>>,
 }
 
-impl<'r> Ends<'r> {
-    /// Reads the value of `key`.
-    #[inline(always)]
-    fn member(&mut self, key: &[u8], cursor: &mut Cursor<'r>) -> Result<(), Reject> {
+/// What a key means to the key scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    /// Nothing.
+    None,
+    /// The source address.
+    Source,
+    /// The source port.
+    SourcePort,
+    /// The destination address.
+    Destination,
+    /// The destination port.
+    DestinationPort,
+    /// The transport.
+    Protocol,
+}
+
+impl Field {
+    /// What `key` means. Looks at the length first: most keys mean nothing.
+    #[inline]
+    fn of(key: &[u8]) -> Self {
         match key.len() {
-            8 if key == b"src_addr" => self.source = cursor.text()?,
-            8 if key == b"dst_addr" => self.destination = cursor.text()?,
-            8 if key == b"src_port" => self.source_port = cursor.scalar()?,
-            8 if key == b"dst_port" => self.destination_port = cursor.scalar()?,
-            7 if key == b"SrcAddr" => self.source = cursor.text()?,
-            7 if key == b"DstAddr" => self.destination = cursor.text()?,
-            7 if key == b"SrcPort" => self.source_port = cursor.scalar()?,
-            7 if key == b"DstPort" => self.destination_port = cursor.scalar()?,
-            5 if key == b"proto" || key == b"Proto" => self.protocol = cursor.scalar()?,
-            _ => cursor.skip()?,
+            8 if key == b"src_addr" => Self::Source,
+            8 if key == b"dst_addr" => Self::Destination,
+            8 if key == b"src_port" => Self::SourcePort,
+            8 if key == b"dst_port" => Self::DestinationPort,
+            7 if key == b"SrcAddr" => Self::Source,
+            7 if key == b"DstAddr" => Self::Destination,
+            7 if key == b"SrcPort" => Self::SourcePort,
+            7 if key == b"DstPort" => Self::DestinationPort,
+            5 if key == b"proto" || key == b"Proto" => Self::Protocol,
+            _ => Self::None,
         }
-        Ok(())
+    }
+}
+
+impl<'r> Ends<'r> {
+    /// Takes over the value of a field.
+    #[inline(always)]
+    fn note(&mut self, field: Field, value: Option<Text<'r>>) {
+        match field {
+            Field::None => {}
+            Field::Source => self.source = value.and_then(Text::if_quoted),
+            Field::SourcePort => self.source_port = value,
+            Field::Destination => self.destination = value.and_then(Text::if_quoted),
+            Field::DestinationPort => self.destination_port = value,
+            Field::Protocol => self.protocol = value,
+        }
     }
 
     /// Hands out both ends.

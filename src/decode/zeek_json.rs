@@ -17,7 +17,11 @@ mod full;
 pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
     json::lines(record, sink, |cursor, sink| {
         let mut row = Row::default();
-        cursor.row(|cursor, key| row.member(Level::Root, key, cursor, sink))?;
+        cursor.row()?;
+        while let Some(key) = cursor.key()? {
+            row.member(Level::Root, key, cursor, sink)?;
+        }
+        cursor.end()?;
         row.finish(sink)
     });
 }
@@ -107,14 +111,10 @@ enum Field {
     DnsSign,
     /// That this is a `conn` row.
     ConnSign,
-    /// The originator's address.
-    SourceHost,
-    /// The originator's port.
-    SourcePort,
-    /// The responder's address.
-    DestinationHost,
-    /// The responder's port.
-    DestinationPort,
+    /// The address of one end.
+    Host(Side),
+    /// The port of one end.
+    Port(Side),
     /// The name of the transport.
     Protocol,
     /// The number of the transport.
@@ -123,8 +123,17 @@ enum Field {
     Path,
     /// The object of addresses and ports.
     Id,
-    /// The log type that wraps a row.
-    Tag,
+    /// The log type that may wrap a row.
+    Tag(Log),
+}
+
+/// One of the two ends of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    /// The originator.
+    Source,
+    /// The responder.
+    Destination,
 }
 
 impl Field {
@@ -144,7 +153,21 @@ impl Field {
             9 => Self::of_nine(key),
             10 if matches!(key, b"conn_state" | b"orig_bytes" | b"resp_bytes") => Self::ConnSign,
             13 if matches!(key, b"orig_ip_bytes" | b"resp_ip_bytes") => Self::ConnSign,
-            3..=7 if Log::from_path(key) != Log::Other => Self::Tag,
+            3..=7 => match Log::from_path(key) {
+                Log::Other => Self::None,
+                log @ (Log::Dns | Log::Conn) => Self::Tag(log),
+            },
+            _ => Self::None,
+        }
+    }
+
+    /// What a key of the object `id` means.
+    fn of_id(key: &[u8]) -> Self {
+        match key {
+            b"orig_h" => Self::Host(Side::Source),
+            b"orig_p" => Self::Port(Side::Source),
+            b"resp_h" => Self::Host(Side::Destination),
+            b"resp_p" => Self::Port(Side::Destination),
             _ => Self::None,
         }
     }
@@ -153,10 +176,10 @@ impl Field {
     #[inline]
     fn of_nine(key: &[u8]) -> Self {
         match key {
-            b"id.orig_h" | b"id_orig_h" => Self::SourceHost,
-            b"id.orig_p" | b"id_orig_p" => Self::SourcePort,
-            b"id.resp_h" | b"id_resp_h" => Self::DestinationHost,
-            b"id.resp_p" | b"id_resp_p" => Self::DestinationPort,
+            b"id.orig_h" | b"id_orig_h" => Self::Host(Side::Source),
+            b"id.orig_p" | b"id_orig_p" => Self::Port(Side::Source),
+            b"id.resp_h" | b"id_resp_h" => Self::Host(Side::Destination),
+            b"id.resp_p" | b"id_resp_p" => Self::Port(Side::Destination),
             b"orig_pkts" | b"resp_pkts" => Self::ConnSign,
             _ => Self::None,
         }
@@ -186,53 +209,40 @@ impl<'r> Row<'r> {
     fn member<S: KeySink>(
         &mut self,
         level: Level,
-        key: &[u8],
+        key: Text<'r>,
         cursor: &mut Cursor<'r>,
         sink: &mut S,
     ) -> Result<(), Reject> {
-        match Field::of(key) {
-            Field::None => cursor.skip()?,
+        let field = key.with_plain(Field::of).unwrap_or(Field::None);
+        self.signs.dns |= matches!(field, Field::Query | Field::Answers | Field::DnsSign);
+        self.signs.conn |= field == Field::ConnSign;
+        if field == Field::Answers {
+            return hand_out_list(cursor, sink);
+        }
+        if field == Field::Id {
+            *cursor = self.id(*cursor)?;
+            return Ok(());
+        }
+        if let (Field::Tag(log), Level::Root) = (field, level) {
+            *cursor = self.tagged(log, *cursor, sink)?;
+            return Ok(());
+        }
+        let value = cursor.scalar()?;
+        let text = value.and_then(Text::if_quoted);
+        match field {
             Field::Query => {
-                self.signs.dns = true;
-                if let Some(text) = cursor.text()? {
-                    text.with_plain(|query| sink.name(query));
-                }
+                text.map(|text| text.with_plain(|query| sink.name(query)));
             }
-            Field::Answers => {
-                self.signs.dns = true;
-                cursor.list(|cursor| {
-                    if let Some(text) = cursor.text()? {
-                        text.with_plain(|answer| hand_out(answer, sink));
-                    }
-                    Ok(())
-                })?;
-            }
-            Field::DnsSign => {
-                self.signs.dns = true;
-                cursor.skip()?;
-            }
-            Field::ConnSign => {
-                self.signs.conn = true;
-                cursor.skip()?;
-            }
-            Field::SourceHost => self.source.host = cursor.text()?,
-            Field::SourcePort => self.source.port = cursor.scalar()?,
-            Field::DestinationHost => self.destination.host = cursor.text()?,
-            Field::DestinationPort => self.destination.port = cursor.scalar()?,
-            Field::Protocol => self.protocol = cursor.text()?,
-            Field::ProtocolNumber => self.protocol_number = cursor.scalar()?,
+            Field::Host(side) => self.end(side).host = text,
+            Field::Port(side) => self.end(side).port = value,
+            Field::Protocol => self.protocol = text,
+            Field::ProtocolNumber => self.protocol_number = value,
             Field::Path => {
-                let path = cursor.text()?;
-                let log = path.map(|path| path.with_plain(Log::from_path));
+                let log = text.map(|path| path.with_plain(Log::from_path));
                 self.signs.named = log.map(|log| log.unwrap_or(Log::Other));
             }
-            Field::Id => {
-                cursor.object(|cursor, key| self.id_member(key, cursor))?;
-            }
-            Field::Tag if level == Level::Root => {
-                *cursor = self.tagged(Log::from_path(key), *cursor, sink)?;
-            }
-            Field::Tag => cursor.skip()?,
+            Field::None | Field::DnsSign | Field::ConnSign => {}
+            Field::Answers | Field::Id | Field::Tag(_) => {}
         }
         Ok(())
     }
@@ -245,22 +255,39 @@ impl<'r> Row<'r> {
         mut cursor: Cursor<'r>,
         sink: &mut S,
     ) -> Result<Cursor<'r>, Reject> {
-        if cursor.object(|cursor, key| self.member(Level::Tagged, key, cursor, sink))? {
+        if cursor.object()? {
+            while let Some(key) = cursor.key()? {
+                self.member(Level::Tagged, key, &mut cursor, sink)?;
+            }
             self.signs.tag = Some(log);
         }
         Ok(cursor)
     }
 
-    /// Reads the value of `key` in the object `id`.
-    fn id_member(&mut self, key: &[u8], cursor: &mut Cursor<'r>) -> Result<(), Reject> {
-        match key {
-            b"orig_h" => self.source.host = cursor.text()?,
-            b"orig_p" => self.source.port = cursor.scalar()?,
-            b"resp_h" => self.destination.host = cursor.text()?,
-            b"resp_p" => self.destination.port = cursor.scalar()?,
-            _ => cursor.skip()?,
+    /// Reads the object of addresses and ports; says where it ends.
+    #[inline(never)]
+    fn id(&mut self, mut cursor: Cursor<'r>) -> Result<Cursor<'r>, Reject> {
+        if !cursor.object()? {
+            return Ok(cursor);
         }
-        Ok(())
+        while let Some(key) = cursor.key()? {
+            let field = key.with_plain(Field::of_id).unwrap_or(Field::None);
+            let value = cursor.scalar()?;
+            if let Field::Host(side) = field {
+                self.end(side).host = value.and_then(Text::if_quoted);
+            } else if let Field::Port(side) = field {
+                self.end(side).port = value;
+            }
+        }
+        Ok(cursor)
+    }
+
+    /// One end of the connection.
+    fn end(&mut self, side: Side) -> &mut End<'r> {
+        match side {
+            Side::Source => &mut self.source,
+            Side::Destination => &mut self.destination,
+        }
     }
 
     /// Says what the row is, handing out both ends if it is a connection.
@@ -300,6 +327,20 @@ impl<'r> Row<'r> {
     }
 }
 
+/// Hands out the elements of `answers`.
+#[inline(always)]
+fn hand_out_list<S: KeySink>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<(), Reject> {
+    if !cursor.list()? {
+        return Ok(());
+    }
+    while cursor.element()? {
+        if let Some(text) = cursor.text()? {
+            text.with_plain(|answer| hand_out(answer, sink));
+        }
+    }
+    Ok(())
+}
+
 /// Hands out one element of `answers`, which mixes addresses, names and texts.
 fn hand_out<S: KeySink>(answer: &[u8], sink: &mut S) {
     match text::address(answer) {
@@ -314,5 +355,7 @@ fn is_text(answer: &[u8]) -> bool {
     answer.starts_with(b"TXT ") || answer.starts_with(b"SPF ")
 }
 
+#[cfg(test)]
+mod real_rows;
 #[cfg(test)]
 mod tests;

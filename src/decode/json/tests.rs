@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::super::testing::{Seen, Words, items, records};
+use super::super::testing::{Foresight, Seen, Words, check_faces, items, records};
 use super::*;
 use crate::model::EventFormat;
 
@@ -175,8 +175,49 @@ fn a_text_is_undone_up_to_its_limit() {
         let text = Text {
             raw: raw.as_bytes(),
             escaped: true,
+            quoted: true,
         };
         assert_eq!(text.with_plain(<[u8]>::len), expected);
+    }
+}
+
+#[test]
+fn a_mebibyte_of_malice_is_read_in_linear_time() {
+    let filled = |unit: &str, before: &str, after: &str| {
+        let body = vec![unit; (1 << 20) / (unit.len() + 1)].join(",");
+        format!("{before}{body}{after}")
+    };
+    let nest = format!(r#"{{"x":{}1{}}}"#, r#"{"x":"#.repeat(31), "}".repeat(31));
+    for row in [
+        filled(r#""id":{"orig_h":"192.0.2.1"}"#, "{", "}"),
+        filled(r#""dns":{"qname":"a.example"}"#, "{", "}"),
+        filled(
+            r#""dns.resource-records.an.1":{"rdata":"a.example"}"#,
+            "{",
+            "}",
+        ),
+        filled(r#""src_addr":"192.0.2.1""#, "{", "}"),
+        filled(r#""203.0.113.66""#, r#"{"_path":"dns","answers":["#, "]}"),
+        filled(
+            r#""\u0061""#,
+            r#"{"schema":"gannet.event.v1","dns":{"answers":["#,
+            "]}}",
+        ),
+        filled(
+            r#"[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]"#,
+            r#"{"dns":{"x":["#,
+            "]}}",
+        ),
+        nest.replace('1', &filled("[[]]", "[", "]")),
+    ] {
+        for format in [
+            EventFormat::ZeekJson,
+            EventFormat::DnsCollectorJson,
+            EventFormat::Goflow2Json,
+            EventFormat::GannetJson,
+        ] {
+            check_faces(format, Foresight::Lenient, row.as_bytes());
+        }
     }
 }
 

@@ -1,0 +1,171 @@
+//! Searches in the bytes of JSON: ends of strings and numbers, escapes, white space.
+
+/// How many bytes stand before the quote that ends a string, given what follows its opening
+/// quote, which may be anything; and whether escapes are among them.
+#[cold]
+#[inline(never)]
+pub(super) fn special_end(bytes: &[u8]) -> Option<(usize, bool)> {
+    let mut rest = bytes;
+    let mut escaped = false;
+    loop {
+        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+        let (_, found) = rest.split_at_checked(rest.iter().position(special)?)?;
+        match found {
+            [b'\\', after @ ..] => rest = escape(after)?.1,
+            [b'"', ..] => return Some((bytes.len() - found.len(), escaped)),
+            _ => return None,
+        }
+        escaped = true;
+    }
+}
+
+/// One in each of eight bytes.
+const ONES: u64 = u64::MAX / 0xff;
+
+/// How many bytes stand before the first quote in `bytes`: eight at a time, since most strings
+/// are too short for a vector search to pay.
+#[inline(always)]
+pub(super) fn quote(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some((word, after)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*word) ^ (ONES * 0x22);
+        // A borrow can only reach bytes above a true find, so the lowest find is exact.
+        let found = word.wrapping_sub(ONES) & !word & (ONES * 0x80);
+        if found != 0 {
+            return bytes.len() - rest.len() + low_bytes(found);
+        }
+        rest = after;
+    }
+    let last = rest.iter().position(|&byte| byte == b'"');
+    bytes.len() - rest.len() + last.unwrap_or(rest.len())
+}
+
+/// How many whole bytes of `word` lie below its lowest set bit.
+#[inline]
+fn low_bytes(word: u64) -> usize {
+    // At most 8, so the widening is exact.
+    (word.trailing_zeros() / 8) as usize
+}
+
+/// What follows the number at the start of `bytes`.
+#[inline(always)]
+pub(super) fn after_number(bytes: &[u8]) -> Option<&[u8]> {
+    let rest = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    let mut rest = match rest {
+        [b'0', after @ ..] => after,
+        _ => after_digits(rest)?,
+    };
+    if let [b'.', after @ ..] = rest {
+        rest = after_digits(after)?;
+    }
+    if let [b'e' | b'E', after @ ..] = rest {
+        rest = match after {
+            [b'+' | b'-', after @ ..] => after_digits(after)?,
+            _ => after_digits(after)?,
+        };
+    }
+    Some(rest)
+}
+
+/// What follows one or more digits at the start of `bytes`.
+#[inline(always)]
+fn after_digits(bytes: &[u8]) -> Option<&[u8]> {
+    let mut rest = bytes;
+    while let Some((word, after)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*word) ^ (ONES * 0x30);
+        // A carry can only come from a byte that is no digit, so the lowest find is exact.
+        let found = (word.wrapping_add(ONES * 0x76) | word) & (ONES * 0x80);
+        if found != 0 {
+            rest = rest.get(low_bytes(found)..)?;
+            return (rest.len() < bytes.len()).then_some(rest);
+        }
+        rest = after;
+    }
+    while let [b'0'..=b'9', after @ ..] = rest {
+        rest = after;
+    }
+    (rest.len() < bytes.len()).then_some(rest)
+}
+
+/// `raw` with its escapes undone, in `buffer`; `None` when it does not fit.
+pub(super) fn unescape<'b>(raw: &[u8], buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let mut len = 0;
+    let mut rest = raw;
+    while let Some((&byte, after)) = rest.split_first() {
+        let mut utf8 = [byte, 0, 0, 0];
+        let mut written = 1;
+        rest = after;
+        if byte == b'\\' {
+            let (undone, after) = escape(after)?;
+            written = undone.encode_utf8(&mut utf8).len();
+            rest = after;
+        }
+        let end = len + written;
+        buffer
+            .get_mut(len..end)?
+            .copy_from_slice(utf8.get(..written)?);
+        len = end;
+    }
+    buffer.get(..len)
+}
+
+/// The character that an escape stands for, given what follows its backslash, and what follows
+/// the escape. Half a surrogate pair is no escape.
+fn escape(bytes: &[u8]) -> Option<(char, &[u8])> {
+    let (&kind, after) = bytes.split_first()?;
+    let character = match kind {
+        b'"' | b'\\' | b'/' => char::from(kind),
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => return unicode_escape(after),
+        _ => return None,
+    };
+    Some((character, after))
+}
+
+/// The character of a `\u` escape, given what follows the `u`, and what follows it.
+fn unicode_escape(bytes: &[u8]) -> Option<(char, &[u8])> {
+    let (unit, after) = hex_unit(bytes)?;
+    if !(0xd800..0xdc00).contains(&unit) {
+        return char::from_u32(unit).map(|character| (character, after));
+    }
+    let (low, after) = hex_unit(after.strip_prefix(br"\u")?)?;
+    if !(0xdc00..0xe000).contains(&low) {
+        return None;
+    }
+    let code = 0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+    char::from_u32(code).map(|character| (character, after))
+}
+
+/// The value of four hexadecimal digits, and what follows them.
+fn hex_unit(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (digits, after) = bytes.split_first_chunk::<4>()?;
+    let mut unit = 0;
+    for &digit in digits {
+        unit = unit * 16 + char::from(digit).to_digit(16)?;
+    }
+    Some((unit, after))
+}
+
+/// `bytes` without JSON's white space at either end.
+pub(super) fn trimmed(bytes: &[u8]) -> &[u8] {
+    let mut rest = without_white(bytes);
+    while let [before @ .., b' ' | b'\t' | b'\r' | b'\n'] = rest {
+        rest = before;
+    }
+    rest
+}
+
+/// `bytes` without JSON's white space at the start.
+#[cold]
+#[inline(never)]
+pub(super) fn without_white(bytes: &[u8]) -> &[u8] {
+    let mut rest = bytes;
+    while let [b' ' | b'\t' | b'\r' | b'\n', after @ ..] = rest {
+        rest = after;
+    }
+    rest
+}
