@@ -23,9 +23,7 @@ mod goflow2_json;
 mod goflow2_protobuf;
 mod json;
 #[cfg(test)]
-mod recorder;
-#[cfg(test)]
-mod testing;
+mod tests;
 mod text;
 mod wire;
 mod zeek_json;

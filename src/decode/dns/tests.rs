@@ -10,7 +10,7 @@ use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use proptest::prelude::*;
 
 use super::*;
-use crate::decode::recorder::{data, unhex};
+use crate::decode::tests::recorder::{data, unhex};
 
 /// The message of a CNAME chain in mixed case, compressed.
 const CHAIN: &str = "1a2b818000010002000000000357775703624164076578616d706c650000010001c00c000500\

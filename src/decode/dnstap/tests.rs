@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use prost::Message as _;
 
 use super::*;
-use crate::decode::recorder::{RECORD_TIME, Recorded, check_faces, data, recorded, unhex};
+use crate::decode::tests::recorder::{RECORD_TIME, Recorded, check_faces, data, recorded, unhex};
 use crate::model::qtype_name;
 
 /// A client response in 139 bytes.

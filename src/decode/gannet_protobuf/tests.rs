@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::decode::recorder::{RECORD_TIME, Recorded, check_faces, recorded};
+use crate::decode::tests::recorder::{RECORD_TIME, Recorded, check_faces, recorded};
 
 /// A client's question with its answer.
 fn dns() -> proto::Event {

@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 
 use super::super::event as full_event;
-use super::super::testing::{
+use super::*;
+use crate::decode::tests::rows::{
     Foresight, Key, Words, check_faces, decoded, item, record_time, records,
 };
-use super::*;
 use crate::model::{EventFormat, TimeSource};
 
 const FORMAT: EventFormat = EventFormat::Goflow2Json;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use prost::Message as _;
 
 use super::*;
-use crate::decode::recorder::{RECORD_TIME, Recorded, check_faces, recorded, unhex};
+use crate::decode::tests::recorder::{RECORD_TIME, Recorded, check_faces, recorded, unhex};
 
 /// A bare IPFIX message of version 3, 88 bytes.
 const BARE: &str = "080418e80720073204c63364073a04cb00714248dc0b50035a04c000020190010a980114a0010\

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::super::testing::{Foresight, Seen, Words, check_faces, items, records};
 use super::*;
+use crate::decode::tests::rows::{Foresight, Seen, Words, check_faces, items, records};
 use crate::model::EventFormat;
 
 /// Whether `serde_json` takes `row` for an object whose numbers may be of any size.

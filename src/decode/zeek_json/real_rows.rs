@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use super::super::testing::{Foresight, check_faces, items};
 use super::*;
+use crate::decode::tests::rows::{Foresight, check_faces, items};
 use crate::model::EventFormat;
 
 const FORMAT: EventFormat = EventFormat::ZeekJson;

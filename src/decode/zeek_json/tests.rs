@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::super::testing::{
-    Foresight, Key, Words, check_faces, decoded, item, items, record_time, records,
-};
 use super::super::{Reject, event as full_event};
 use super::*;
+use crate::decode::tests::rows::{
+    Foresight, Key, Words, check_faces, decoded, item, items, record_time, records,
+};
 use crate::model::{
     Answer, ConnState, DnsEvent, DnsMessage, DnsSide, Endpoint, EventFormat, EventKind, FlowEvent,
     Half, Initiator, TimeSource,

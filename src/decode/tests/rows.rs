@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{Item, KeySink, Outcome, event, keys};
+use crate::decode::{Item, KeySink, Outcome, event, keys};
 use crate::model::{Answer, DomainName, Event, EventFormat, EventKind, EventTime, NAME_LEN_MAX};
 
 /// One key that a decoder handed out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Key {
+pub(in crate::decode) enum Key {
     /// A name.
     Name(String),
     /// An address and its port.
@@ -20,13 +20,13 @@ pub(super) enum Key {
 
 /// One item of a record with its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(in crate::decode) struct Seen {
     /// Its bytes.
-    pub(super) bytes: Vec<u8>,
+    pub(in crate::decode) bytes: Vec<u8>,
     /// What it is.
-    pub(super) outcome: Outcome,
+    pub(in crate::decode) outcome: Outcome,
     /// Its keys, in order.
-    pub(super) keys: Vec<Key>,
+    pub(in crate::decode) keys: Vec<Key>,
 }
 
 /// Remembers everything.
@@ -56,7 +56,7 @@ impl KeySink for Memory {
 }
 
 /// The items of `record`.
-pub(super) fn items(format: EventFormat, record: &[u8]) -> Vec<Seen> {
+pub(in crate::decode) fn items(format: EventFormat, record: &[u8]) -> Vec<Seen> {
     let mut memory = Memory::default();
     keys(format, record, &mut memory);
     assert!(memory.open.is_empty(), "keys behind the last item");
@@ -65,7 +65,7 @@ pub(super) fn items(format: EventFormat, record: &[u8]) -> Vec<Seen> {
 
 /// The only item of `record`.
 #[track_caller]
-pub(super) fn item(format: EventFormat, record: &str) -> Seen {
+pub(in crate::decode) fn item(format: EventFormat, record: &str) -> Seen {
     let mut items = items(format, record.as_bytes());
     assert_eq!(items.len(), 1, "{record}");
     items.remove(0)
@@ -73,20 +73,20 @@ pub(super) fn item(format: EventFormat, record: &str) -> Seen {
 
 /// The event of `item`, which has a time of its own.
 #[track_caller]
-pub(super) fn decoded(format: EventFormat, item: &str) -> Event {
+pub(in crate::decode) fn decoded(format: EventFormat, item: &str) -> Event {
     event(format, item.as_bytes(), None)
         .unwrap_or_else(|reject| panic!("{reject}: {item}"))
         .unwrap_or_else(|| panic!("ignored: {item}"))
 }
 
 /// A time for records.
-pub(super) fn record_time() -> Option<EventTime> {
+pub(in crate::decode) fn record_time() -> Option<EventTime> {
     Some(EventTime::from_nanos(1_767_225_600_000_000_000))
 }
 
 /// How well the key scan must foresee a full decoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Foresight {
+pub(in crate::decode) enum Foresight {
     /// Same outcome, same reason.
     Exact,
     /// It may take a row for an event that is rejected in the end.
@@ -95,7 +95,7 @@ pub(super) enum Foresight {
 
 /// Compares the two faces on every item of `record`, and the items with its lines.
 #[track_caller]
-pub(super) fn check_faces(format: EventFormat, foresight: Foresight, record: &[u8]) {
+pub(in crate::decode) fn check_faces(format: EventFormat, foresight: Foresight, record: &[u8]) {
     let seen = items(format, record);
     assert_eq!(
         seen.len(),
@@ -171,13 +171,13 @@ fn normal(name: &str) -> Option<String> {
 
 /// The words of which rows are made.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Words {
+pub(in crate::decode) struct Words {
     /// Keys, besides a few that mean nothing.
-    pub(super) keys: &'static [&'static str],
+    pub(in crate::decode) keys: &'static [&'static str],
     /// Strings, besides a few common ones.
-    pub(super) texts: &'static [&'static str],
+    pub(in crate::decode) texts: &'static [&'static str],
     /// Whole rows, to be damaged.
-    pub(super) rows: &'static [&'static str],
+    pub(in crate::decode) rows: &'static [&'static str],
 }
 
 /// Strings that mean something in most formats.
@@ -237,7 +237,7 @@ enum Node {
 
 /// Records of one to three rows made of `words`: escaped at random, spaced at random, some of
 /// them damaged.
-pub(super) fn records(words: Words) -> impl Strategy<Value = Vec<u8>> {
+pub(in crate::decode) fn records(words: Words) -> impl Strategy<Value = Vec<u8>> {
     let damaged = (select(words.rows), damages()).prop_map(|(row, damages)| {
         let mut row = row.as_bytes().to_vec();
         damages.iter().for_each(|damage| damage.apply(&mut row));

@@ -9,20 +9,20 @@ use crate::model::{Answer, Event, EventKind, EventTime};
 
 /// One item as the key face gave it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Recorded {
+pub(in crate::decode) struct Recorded {
     /// Its bytes.
-    pub(super) bytes: Vec<u8>,
+    pub(in crate::decode) bytes: Vec<u8>,
     /// Its outcome; none until it ends.
-    pub(super) outcome: Option<Outcome>,
+    pub(in crate::decode) outcome: Option<Outcome>,
     /// Its names, as given.
-    pub(super) names: Vec<String>,
+    pub(in crate::decode) names: Vec<String>,
     /// Its addresses and ports, as given.
-    pub(super) addresses: Vec<(IpAddr, Option<u16>)>,
+    pub(in crate::decode) addresses: Vec<(IpAddr, Option<u16>)>,
 }
 
 /// Keeps every item.
 #[derive(Debug, Default)]
-pub(super) struct Recorder {
+pub(in crate::decode) struct Recorder {
     /// The items so far; the last one has not ended.
     items: Vec<Recorded>,
     /// The item under way.
@@ -49,7 +49,7 @@ impl KeySink for Recorder {
 }
 
 /// What `keys` gives for a record: all items, each ended.
-pub(super) fn recorded(keys: impl FnOnce(&mut Recorder)) -> Vec<Recorded> {
+pub(in crate::decode) fn recorded(keys: impl FnOnce(&mut Recorder)) -> Vec<Recorded> {
     let mut recorder = Recorder::default();
     keys(&mut recorder);
     assert_eq!(recorder.open, Recorded::default(), "an item has no end");
@@ -58,12 +58,13 @@ pub(super) fn recorded(keys: impl FnOnce(&mut Recorder)) -> Vec<Recorded> {
 }
 
 /// A time that a record may have.
-pub(super) const RECORD_TIME: EventTime = EventTime::from_nanos(1_767_225_600_000_000_000);
+pub(in crate::decode) const RECORD_TIME: EventTime =
+    EventTime::from_nanos(1_767_225_600_000_000_000);
 
 /// Asserts that `event` agrees with the outcome of `item`, and that all that could be matched
 /// in the event was among the item's keys. Gives the event.
 #[track_caller]
-pub(super) fn check_faces(
+pub(in crate::decode) fn check_faces(
     item: &Recorded,
     event: impl Fn(&[u8], Option<EventTime>) -> Result<Option<Event>, Reject>,
 ) -> Option<Event> {
@@ -112,7 +113,7 @@ fn check_covered(item: &Recorded, event: &Event) {
 }
 
 /// The bytes that hexadecimal digits stand for.
-pub(super) fn unhex(text: &str) -> Vec<u8> {
+pub(in crate::decode) fn unhex(text: &str) -> Vec<u8> {
     let digits: Vec<u32> = text
         .chars()
         .filter_map(|digit| digit.to_digit(16))
@@ -122,7 +123,7 @@ pub(super) fn unhex(text: &str) -> Vec<u8> {
 }
 
 /// A file of the real data, if it stands beside the checkout.
-pub(super) fn data(path: &str) -> Option<Vec<u8>> {
+pub(in crate::decode) fn data(path: &str) -> Option<Vec<u8>> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/");
     let read = std::fs::read(format!("{root}{path}")).ok();
     if read.is_none() {
