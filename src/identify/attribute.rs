@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::leases::{LeaseTable, LeaseView};
+use super::leases::LeaseTable;
 use super::texts::TextId;
-use super::timeline::{Span, Window};
-use crate::model::{Attribution, EventTime, HostPort};
+use super::timeline::{Ports, Span, Window};
+use crate::model::{Attribution, EventTime, HostPort, Lease, PortBlock};
 
 /// How strictly a lease must fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,47 @@ pub struct Attributed<'t> {
     /// The last instant whose leases the answer depends on: once all leases that start up to
     /// here are known, it no longer changes.
     pub needs: EventTime,
+}
+
+/// A lease in the table, borrowed from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseView<'t> {
+    /// Identifies the lease at its source.
+    pub lease_id: &'t str,
+    /// The customer line.
+    pub subscriber: &'t str,
+    /// The address or prefix.
+    pub net: IpNet,
+    /// First instant.
+    pub start: EventTime,
+    /// First instant after it, if a record says so.
+    pub end: Option<EventTime>,
+    /// The operator.
+    pub operator: Option<&'t str>,
+    /// The country.
+    pub country: Option<&'t str>,
+    /// What the knowledge comes from.
+    pub source: Option<&'t str>,
+    /// Where a notifier finds the customer.
+    pub contact: Option<&'t str>,
+}
+
+impl LeaseView<'_> {
+    /// The lease on its own, with its `ports`.
+    pub(super) fn to_lease(self, ports: Ports) -> Lease {
+        Lease {
+            lease_id: self.lease_id.to_owned(),
+            subscriber: self.subscriber.to_owned(),
+            net: self.net,
+            ports: PortBlock::new(ports.first, ports.last).ok(),
+            start: self.start,
+            end: self.end,
+            operator: self.operator.map(str::to_owned),
+            country: self.country.map(str::to_owned),
+            source: self.source.map(str::to_owned),
+            contact: self.contact.map(str::to_owned),
+        }
+    }
 }
 
 /// What one window of time shows.
@@ -109,8 +150,8 @@ impl LeaseTable {
         };
         let mut free = vec![Window::around(at, reach)];
         for &len in self.lens(client.ip) {
-            self.look(prefix(client.ip, len), |timeline, unknown_from| {
-                if unknown_from.is_some_and(|from| free.iter().any(|part| from <= part.last)) {
+            self.look(prefix(client.ip, len), |timeline, unknown| {
+                if unknown.is_some_and(|span| free.iter().any(|part| part.meets_window(span))) {
                     band.verdict = Verdict::Several;
                     return;
                 }

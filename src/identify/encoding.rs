@@ -1,17 +1,20 @@
 //! The values of the store as bytes: protobuf messages of our own, whose fields are only ever
-//! added. Numbers of closed sets are fixed here and never change their meaning.
+//! added.
 
 use std::net::IpAddr;
 
 use prost::Message;
 
 use super::episodes::{Earliest, EpisodeState};
+use super::numbers::{
+    all_numbered, attribution_number, evidence_number, flag_number, numbered, role_number,
+};
 use super::sending::Sending;
 use super::sighting::{Details, Sighting};
 use super::waiting::WaitingHit;
-use crate::model::{Attribution, Endpoint, EventTime, Evidence, Flag, HitId, Named, Role, Spell};
+use crate::model::{Endpoint, EventTime, HitId, Spell};
 
-/// An episode with its sending.
+/// An episode with its sending; the fields are those of [`EpisodeState`] and [`Sending`].
 #[derive(Clone, PartialEq, Message)]
 struct EpisodeRow {
     #[prost(string, tag = "1")]
@@ -72,7 +75,7 @@ struct ToldRow {
     contact: Option<String>,
 }
 
-/// A hit that waits.
+/// A hit that waits; the fields are those of [`Sighting`] and [`WaitingHit`].
 #[derive(Clone, PartialEq, Message)]
 struct WaitingRow {
     #[prost(bytes = "vec", tag = "1")]
@@ -282,68 +285,6 @@ fn decode_client(octets: &[u8], port: Option<u32>) -> Option<Option<Endpoint>> {
     Some(Some(Endpoint { ip, port }))
 }
 
-/// The value that `number_of` gives the number `number`.
-fn numbered<T: Named>(number_of: fn(T) -> u32, number: u32) -> Option<T> {
-    T::ALL
-        .iter()
-        .copied()
-        .find(|&value| number_of(value) == number)
-}
-
-/// The values of all `numbers`.
-fn all_numbered<T: Named, C: FromIterator<T>>(
-    number_of: fn(T) -> u32,
-    numbers: &[u32],
-) -> Option<C> {
-    numbers
-        .iter()
-        .map(|&number| numbered(number_of, number))
-        .collect()
-}
-
-/// The stored number of an evidence.
-fn evidence_number(evidence: Evidence) -> u32 {
-    match evidence {
-        Evidence::LookedUp => 0,
-        Evidence::Resolved => 1,
-        Evidence::Attempted => 2,
-        Evidence::Connected => 3,
-        Evidence::Transferred => 4,
-    }
-}
-
-/// The stored number of an attribution.
-fn attribution_number(attribution: Attribution) -> u32 {
-    match attribution {
-        Attribution::Exact => 0,
-        Attribution::Grace => 1,
-        Attribution::Ambiguous => 2,
-        Attribution::Shared => 3,
-        Attribution::None => 4,
-    }
-}
-
-/// The stored number of a flag.
-fn flag_number(flag: Flag) -> u32 {
-    match flag {
-        Flag::Blocked => 0,
-        Flag::Sinkholed => 1,
-    }
-}
-
-/// The stored number of a role.
-fn role_number(role: Role) -> u32 {
-    match role {
-        Role::C2 => 0,
-        Role::Payload => 1,
-        Role::Phishing => 2,
-        Role::Sinkhole => 3,
-        Role::Scanner => 4,
-        Role::Suspicious => 5,
-        Role::Allow => 6,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -351,6 +292,7 @@ mod tests {
     use super::super::samples;
     use super::super::sighting::Identity;
     use super::*;
+    use crate::model::{Attribution, Flag};
 
     fn waiting() -> Sighting {
         let mut hit = samples::hit(7, -5);
@@ -400,19 +342,6 @@ mod tests {
         };
         let bytes = encode_episode(&state, &sending);
         assert_eq!(decode_episode(&bytes), Some((state, sending)));
-    }
-
-    #[test]
-    fn numbers_of_a_closed_set_are_different() {
-        fn check<T: Named + PartialEq + std::fmt::Debug>(number_of: fn(T) -> u32) {
-            for &value in T::ALL {
-                assert_eq!(numbered(number_of, number_of(value)), Some(value));
-            }
-        }
-        check(evidence_number);
-        check(attribution_number);
-        check(flag_number);
-        check(role_number);
     }
 
     proptest! {

@@ -16,7 +16,7 @@ use super::sighting::Sighting;
 use super::store::{
     EPISODES, IdentifyError, META, PARTITIONS, PROVISIONAL, QUEUE, Store, WAITING, next_step,
 };
-use super::waiting::{Patience, WaitLimits, Waiting, WaitingHit, known};
+use super::waiting::{Aged, Patience, WaitLimits, Waiting, WaitingHit, known};
 use super::writer::EpisodeWriter;
 use crate::model::{Episode, EventTime};
 
@@ -104,6 +104,7 @@ impl Identifier {
         let mut partitions = Partitions::load(&txn.open_table(PARTITIONS)?)?;
         let step = next_step(&txn)?;
         let rules = AdmitRules { now, kept, step };
+        let mut idle = hits.is_empty() && consumed.is_empty();
         let admitted = repeats::admit(&txn, &mut partitions, hits, rules)?;
         {
             let mut waiting = Waiting::open(&txn, step)?;
@@ -126,14 +127,21 @@ impl Identifier {
             }
             let retried = waiting.take_known(self.known_until, RETRIES_MAX)?;
             report.more = retried.len() == RETRIES_MAX;
+            idle &= retried.is_empty();
             for taken in retried {
                 self.judge(taken, &mut waiting, &mut writer, &mut report)?;
             }
             let aged = waiting.age(now, self.wait_limits())?;
+            idle &= aged == Aged::default();
             report.provisional = aged.provisional;
             report.given_up = aged.given_up;
             (report.waiting, report.waiting_provisional) = waiting.counts()?;
             report.episodes_changed = writer.finish()?;
+        }
+        if idle {
+            // Nothing to keep: no write for every look at an empty topic.
+            txn.abort()?;
+            return Ok(report);
         }
         let forget_max = 4 * hits.len() + FORGET_MIN;
         repeats::forget(&txn, &partitions, (kept, forget_max))?;

@@ -9,8 +9,10 @@ use std::sync::OnceLock;
 use hashbrown::HashTable;
 use ipnet::IpNet;
 
+use super::attribute::LeaseView;
+use super::nets::{END, Net, Nets};
 use super::texts::{TextId, Texts};
-use super::timeline::{OPEN, Ports, Span, Timeline};
+use super::timeline::{OPEN, Ports, Span, Timeline, Window};
 use crate::model::{EventTime, Lease};
 
 /// All leases that are known. About 200 bytes a lease when every address, subscriber and contact
@@ -21,21 +23,17 @@ pub struct LeaseTable {
     entries: Vec<Entry>,
     /// Entries by the text of their `lease_id`.
     by_id: HashTable<u32>,
-    /// One a network that ever had a lease.
-    nets: Vec<Net>,
-    /// Nets by their prefix.
-    by_net: HashTable<u32>,
-    /// The prefix lengths in use, longest first: IPv4, IPv6.
-    lens: [Vec<u8>; 2],
-    /// Nets of which leases were refused, with the earliest start among those.
-    incomplete: HashMap<u32, i64>,
+    /// Every network that ever had a lease.
+    nets: Nets,
+    /// Nets of which leases were refused, with the time that those span.
+    incomplete: HashMap<u32, Window>,
     /// Operator, country and source, once each.
     origins: Vec<Origin>,
     /// The same by content.
     by_origin: HashMap<Origin, u32>,
     /// All texts.
     texts: Texts,
-    /// Keyed: others choose ids and networks.
+    /// Keyed: others choose the ids.
     hasher: RandomState,
     /// Most leases.
     leases_max: usize,
@@ -50,32 +48,9 @@ pub enum Inserted {
     New,
     /// It replaced an earlier one with the same `lease_id`.
     Replaced,
-    /// The table is full, or one of its texts is too long. It is counted, and from its start on
-    /// its addresses are `ambiguous`: what the table does not know must not name the wrong one.
+    /// The table is full, or one of its texts is too long. It is counted, and its addresses are
+    /// `ambiguous` for its time: what the table does not know must not name the wrong one.
     Refused,
-}
-
-/// A lease in the table, borrowed from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeaseView<'t> {
-    /// Identifies the lease at its source.
-    pub lease_id: &'t str,
-    /// The customer line.
-    pub subscriber: &'t str,
-    /// The address or prefix.
-    pub net: IpNet,
-    /// First instant.
-    pub start: EventTime,
-    /// First instant after it, if a record says so.
-    pub end: Option<EventTime>,
-    /// The operator.
-    pub operator: Option<&'t str>,
-    /// The country.
-    pub country: Option<&'t str>,
-    /// What the knowledge comes from.
-    pub source: Option<&'t str>,
-    /// Where a notifier finds the customer.
-    pub contact: Option<&'t str>,
 }
 
 /// One lease.
@@ -96,18 +71,6 @@ struct Entry {
     ports: Ports,
 }
 
-/// One network.
-#[derive(Debug)]
-struct Net {
-    prefix: IpNet,
-    /// The first of its leases, or [`END`].
-    head: u32,
-    /// How many leases it has.
-    len: u32,
-    /// Built at the first look-up after a change, when the net has many leases.
-    timeline: OnceLock<Box<Timeline>>,
-}
-
 /// Operator, country and source of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Origin {
@@ -115,9 +78,6 @@ struct Origin {
     country: TextId,
     source: TextId,
 }
-
-/// Ends a list.
-const END: u32 = u32::MAX;
 
 /// Nets with more leases keep their timeline; for fewer it is made anew at every look-up.
 const SMALL_NET_LEN_MAX: u32 = 8;
@@ -132,9 +92,7 @@ impl LeaseTable {
         Self {
             entries: Vec::new(),
             by_id: HashTable::new(),
-            nets: Vec::new(),
-            by_net: HashTable::new(),
-            lens: [Vec::new(), Vec::new()],
+            nets: Nets::default(),
             incomplete: HashMap::new(),
             origins: Vec::new(),
             by_origin: HashMap::new(),
@@ -183,34 +141,61 @@ impl LeaseTable {
         }
     }
 
-    /// The prefix lengths of `address`'s family that are in use, longest first.
-    pub(super) fn lens(&self, address: IpAddr) -> &[u8] {
-        let [v4, v6] = &self.lens;
-        if address.is_ipv4() { v4 } else { v6 }
+    /// Forgets leases that are over before `horizon`, and gives their memory back. Answers for
+    /// times whose guard band and grace lie at or after it stay what they are. O(all leases),
+    /// and for that long the memory of both tables.
+    pub fn forget_ended(&mut self, horizon: EventTime) {
+        let mut kept = Self::new(self.leases_max);
+        kept.refused = self.refused;
+        for net in self.nets.iter() {
+            // An open lease that ends where a forgotten one starts is forgotten with it.
+            for span in self.timeline(net).spans() {
+                if span.end >= horizon.nanos()
+                    && let Some(lease) = self.view(span)
+                    && let Inserted::Refused = kept.insert(&lease.to_lease(span.ports))
+                {
+                    debug_assert!(false, "a smaller table has room for its leases");
+                }
+            }
+        }
+        for (&net, &span) in &self.incomplete {
+            if span.last >= horizon.nanos()
+                && let Some(net) = self.nets.get(net)
+                && let Some(net) = kept.nets.add(net.prefix)
+            {
+                kept.incomplete.insert(net, span);
+            }
+        }
+        *self = kept;
     }
 
-    /// Hands the timeline of `prefix`, with the start of the earliest refused lease there, to
-    /// `look`. `None` when the network never had a lease.
+    /// The prefix lengths of `address`'s family that are in use, longest first.
+    pub(super) fn lens(&self, address: IpAddr) -> &[u8] {
+        self.nets.lens(address)
+    }
+
+    /// Hands the timeline of `prefix`, with the time that refused leases there span, to `look`.
+    /// `None` when the network never had a lease.
     pub(super) fn look<T>(
         &self,
         prefix: IpNet,
-        look: impl FnOnce(&Timeline, Option<i64>) -> T,
+        look: impl FnOnce(&Timeline, Option<Window>) -> T,
     ) -> Option<T> {
-        let index = self.find_net(prefix)?;
-        let net = self.nets.get(index as usize)?;
-        let unknown_from = self.incomplete.get(&index).copied();
+        let index = self.nets.find(prefix)?;
+        let net = self.nets.get(index)?;
+        let unknown = self.incomplete.get(&index).copied();
         Some(if net.len <= SMALL_NET_LEN_MAX {
-            look(&self.timeline(net), unknown_from)
+            look(&self.timeline(net), unknown)
         } else {
             let kept = net.timeline.get_or_init(|| Box::new(self.timeline(net)));
-            look(kept, unknown_from)
+            look(kept, unknown)
         })
     }
 
     /// The lease of a span.
     pub(super) fn view(&self, span: &Span) -> Option<LeaseView<'_>> {
         let entry = self.entries.get(span.entry as usize)?;
-        let net = self.nets.get(entry.net as usize)?;
+        let net = self.nets.get(entry.net)?;
         let origin = self.origins.get(entry.origin as usize)?;
         Some(LeaseView {
             lease_id: self.texts.text(entry.lease_id),
@@ -282,7 +267,7 @@ impl LeaseTable {
             subscriber: self.texts.intern(&lease.subscriber)?,
             contact: self.texts.intern(contact)?,
             origin: self.origin(origin)?,
-            net: self.net(lease.net.trunc())?,
+            net: self.nets.add(lease.net.trunc())?,
             next: END,
             ports: lease.ports.map_or(Ports::ALL, |block| Ports {
                 first: block.first(),
@@ -299,42 +284,6 @@ impl LeaseTable {
         let index = u32::try_from(self.origins.len()).ok()?;
         self.origins.push(origin);
         self.by_origin.insert(origin, index);
-        Some(index)
-    }
-
-    /// The index of a net, if it ever had a lease.
-    fn find_net(&self, prefix: IpNet) -> Option<u32> {
-        let same = |&net: &u32| self.nets.get(net as usize).map(|net| net.prefix) == Some(prefix);
-        self.by_net
-            .find(self.hasher.hash_one(prefix), same)
-            .copied()
-    }
-
-    /// The index of a net, which is added if it is new.
-    fn net(&mut self, prefix: IpNet) -> Option<u32> {
-        if let Some(known) = self.find_net(prefix) {
-            return Some(known);
-        }
-        let index = u32::try_from(self.nets.len()).ok()?;
-        self.nets.push(Net {
-            prefix,
-            head: END,
-            len: 0,
-            timeline: OnceLock::new(),
-        });
-        let (nets, hasher) = (&self.nets, &self.hasher);
-        let hash_of = |&net: &u32| {
-            nets.get(net as usize)
-                .map_or(0, |net| hasher.hash_one(net.prefix))
-        };
-        self.by_net
-            .insert_unique(self.hasher.hash_one(prefix), index, hash_of);
-        let [v4, v6] = &mut self.lens;
-        let lens = if prefix.addr().is_ipv4() { v4 } else { v6 };
-        let len = prefix.prefix_len();
-        if let Err(place) = lens.binary_search_by(|known| len.cmp(known)) {
-            lens.insert(place, len);
-        }
         Some(index)
     }
 
@@ -380,7 +329,7 @@ impl LeaseTable {
         let Some(entry) = self.entries.get_mut(index as usize) else {
             return;
         };
-        if let Some(net) = self.nets.get_mut(entry.net as usize) {
+        if let Some(net) = self.nets.get_mut(entry.net) {
             entry.next = std::mem::replace(&mut net.head, index);
             net.len += 1;
             net.timeline = OnceLock::new();
@@ -389,7 +338,7 @@ impl LeaseTable {
 
     /// Takes an entry out of its net's list: O(its leases), for the rare lease that moves.
     fn unlink(&mut self, index: u32, old: Entry) {
-        let Some(net) = self.nets.get_mut(old.net as usize) else {
+        let Some(net) = self.nets.get_mut(old.net) else {
             return;
         };
         net.len = net.len.saturating_sub(1);
@@ -410,30 +359,29 @@ impl LeaseTable {
 
     /// Makes the next look-up in a net build its timeline.
     fn forget_timeline(&mut self, net: u32) {
-        if let Some(net) = self.nets.get_mut(net as usize) {
+        if let Some(net) = self.nets.get_mut(net) {
             net.timeline = OnceLock::new();
         }
     }
 
-    /// Counts a refused lease and marks its net as incomplete from its start; without room for
+    /// Counts a refused lease and marks its net as incomplete for its time; without room for
     /// another net, the longest known one around it, which every look-up of its addresses that
     /// nothing more specific answers must pass.
     fn refuse(&mut self, lease: &Lease) -> Inserted {
         self.refused += 1;
         let prefix = lease.net.trunc();
         let marked = if self.nets.len() < self.leases_max {
-            self.net(prefix)
+            self.nets.add(prefix)
         } else {
-            self.lens(prefix.addr())
-                .iter()
-                .filter(|&&len| len <= prefix.prefix_len())
-                .filter_map(|&len| IpNet::new(prefix.addr(), len).ok())
-                .find_map(|net| self.find_net(net.trunc()))
+            self.nets.find_around(prefix)
         };
         if let Some(net) = marked {
-            let start = lease.start.nanos();
-            let from = self.incomplete.entry(net).or_insert(start);
-            *from = start.min(*from);
+            let span = Window {
+                first: lease.start.nanos(),
+                last: lease.end.map_or(OPEN, EventTime::nanos),
+            };
+            let unknown = self.incomplete.entry(net).or_insert(span);
+            *unknown = unknown.hull(span);
         }
         Inserted::Refused
     }

@@ -15,6 +15,8 @@ mod encoding;
 mod engine;
 mod episodes;
 mod leases;
+mod nets;
+mod numbers;
 mod repeats;
 mod report;
 #[cfg(test)]
@@ -28,8 +30,8 @@ mod timeline;
 mod waiting;
 mod writer;
 
-pub use attribute::{Attributed, AttributionRules};
+pub use attribute::{Attributed, AttributionRules, LeaseView};
 pub use engine::{DueEpisode, Identifier};
-pub use leases::{Inserted, LeaseTable, LeaseView};
+pub use leases::{Inserted, LeaseTable};
 pub use report::{Attributions, IncomingHit, Settings, StepReport};
 pub use store::IdentifyError;

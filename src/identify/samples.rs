@@ -98,7 +98,7 @@ pub(super) fn lease(id: &str, subscriber: &str, net: &str, at: (i64, Option<i64>
         operator: Some("ISP A".into()),
         country: Some("VN".into()),
         source: None,
-        contact: Some(format!("ticket-{subscriber}")),
+        contact: Some(format!("ticket-{id}")),
     }
 }
 

@@ -81,6 +81,19 @@ impl Window {
         }
     }
 
+    /// The shortest window that holds both.
+    pub(super) fn hull(self, other: Self) -> Self {
+        Self {
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
+        }
+    }
+
+    /// Whether both have an instant in common.
+    pub(super) fn meets_window(self, other: Self) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+
     /// Whether `span` holds an instant of it.
     pub(super) fn meets(self, span: &Span) -> bool {
         span.start <= self.last && span.end > self.first && span.start < span.end
@@ -103,6 +116,11 @@ impl Timeline {
         let mut latest_end = vec![i64::MIN; spans.len()];
         fill_latest_end(&spans, &mut latest_end);
         Self { spans, latest_end }
+    }
+
+    /// All spans, by start.
+    pub(super) fn spans(&self) -> &[Span] {
+        &self.spans
     }
 
     /// Hands every span that meets `window` to `each`, by start. O(log n) and the spans found.

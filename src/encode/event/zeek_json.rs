@@ -171,6 +171,6 @@ fn push_uid(out: &mut Vec<u8>, mut bits: u64) {
     for _ in 0..16 {
         let digit = usize::try_from(bits % 62).unwrap_or(0);
         out.push(DIGITS[digit]);
-        bits = bits / 62 ^ bits << 40;
+        bits = (bits / 62) ^ (bits << 40);
     }
 }

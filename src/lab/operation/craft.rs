@@ -212,6 +212,13 @@ pub(super) fn datagrams(source: Endpoint, destination: Endpoint, packets: u64) -
     }
 }
 
+/// A whole half of a connection, as a sampling router sees it: its flags show the handshake.
+pub(super) fn acknowledged(source: Endpoint, destination: Endpoint, rng: &mut Rng) -> FlowEvent {
+    let mut flow = first_packets(source, destination, 4 + rng.below(20));
+    flow.tcp_flags = Some(0x1b);
+    flow
+}
+
 /// A part of a flow in its middle, as a sampling router sees it: one way.
 pub(super) fn middle(source: Endpoint, destination: Endpoint, rng: &mut Rng) -> FlowEvent {
     let packets = 1 + rng.popular(64);

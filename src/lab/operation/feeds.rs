@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::indicators::{Class, Lister, Listing};
+use super::indicators::Class;
+use super::listings::{Lister, Listing};
 use super::names;
 use super::space::Spot;
 use super::{Operation, families, time_at};

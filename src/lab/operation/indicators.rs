@@ -4,10 +4,11 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use super::families;
+use super::listings::{Lister, Listing, draw_listing, repeat};
 use super::names;
 use super::random::{Rng, Subject};
 use super::space::{Place, SLOTS_V4, SLOTS_WIDE, Spot};
-use super::{WINDOW_SECONDS, families};
 use crate::model::{IndicatorState, IndicatorValue, Role};
 
 /// What an indicator lists.
@@ -33,38 +34,6 @@ pub(super) enum Class {
     Prefix,
     /// An address on one port.
     Endpoint(u16),
-}
-
-/// Which feed lists it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lister {
-    /// The operation's own list: everything that can be said of an indicator.
-    Operation,
-    /// A partner's table, without states.
-    Partner,
-    /// A list of bare values.
-    Watch,
-    /// A hosts file.
-    Hosts,
-    /// A list of scanners.
-    Scanners,
-}
-
-/// One feed's word on an indicator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Listing {
-    /// Who lists it.
-    pub(super) lister: Lister,
-    /// The number of its malware family, if the feed says it.
-    pub(super) family: Option<u8>,
-    /// 0 to 100.
-    pub(super) confidence: u8,
-    /// Validity, in seconds since the start of the operation.
-    pub(super) from: Option<i32>,
-    /// First second in which it is no longer valid.
-    pub(super) until: Option<i32>,
-    /// What became of it.
-    pub(super) state: IndicatorState,
 }
 
 /// One indicator.
@@ -96,15 +65,6 @@ pub(super) struct Indicators {
     seed: u64,
     /// By index.
     pub(super) plans: Vec<Plan>,
-}
-
-impl Listing {
-    /// Whether the listing counts at `seconds` since the start of the operation.
-    pub(super) fn valid(&self, seconds: i64) -> bool {
-        self.state != IndicatorState::Revoked
-            && self.from.is_none_or(|from| i64::from(from) <= seconds)
-            && self.until.is_none_or(|until| seconds < i64::from(until))
-    }
 }
 
 impl Indicators {
@@ -146,7 +106,7 @@ impl Indicators {
                 Role::Payload,
                 Role::Phishing,
             ]),
-            listing: listing(share, class, &mut rng),
+            listing: draw_listing(share, class, &mut rng),
             second: None,
             place: None,
             parent: None,
@@ -173,7 +133,7 @@ impl Indicators {
         }
         self.settle(&mut plan, index, next, &mut rng);
         if index > 0 {
-            repeat(&mut plan, &mut rng);
+            plan.second = repeat(&plan, &mut rng);
             match plan.class {
                 Class::Subtree => {
                     plan.allowed = rng.chance(4);
@@ -377,105 +337,6 @@ fn class(rng: &mut Rng) -> Class {
         915..975 => Class::Endpoint(rng.pick(&[443, 8443, 8080, 1337, 15_647])),
         _ => Class::Inner,
     }
-}
-
-/// Who lists an indicator that stands at `share` of a thousand, and what became of it.
-fn listing(share: u64, class: Class, rng: &mut Rng) -> Listing {
-    let address = matches!(
-        class,
-        Class::Address | Class::Prefix | Class::Endpoint(_) | Class::Inner
-    );
-    let (lister, state) = match share {
-        0..790 => (Lister::Operation, IndicatorState::TakenDown),
-        790..820 => (Lister::Operation, IndicatorState::Sinkholed),
-        820..830 => (Lister::Operation, IndicatorState::Revoked),
-        830..905 => (Lister::Operation, IndicatorState::Active),
-        905..950 => (Lister::Partner, IndicatorState::Active),
-        950..965 if address => (Lister::Scanners, IndicatorState::Active),
-        950..985 => (Lister::Watch, IndicatorState::Active),
-        _ if address => (Lister::Watch, IndicatorState::Active),
-        _ => (Lister::Hosts, IndicatorState::Active),
-    };
-    let mut listing = Listing {
-        lister,
-        family: None,
-        confidence: 50 + rng.below(51).to_le_bytes()[0],
-        from: None,
-        until: None,
-        state,
-    };
-    match lister {
-        Lister::Operation | Lister::Partner => {
-            listing.family = Some(families::draw(rng));
-            let (from, until) = validity(rng);
-            listing.from = from;
-            listing.until = until;
-        }
-        Lister::Watch | Lister::Hosts | Lister::Scanners => {
-            listing.confidence = lister.default_confidence();
-        }
-    }
-    listing
-}
-
-impl Lister {
-    /// The confidence of indicators where a row does not say it.
-    pub(super) fn default_confidence(self) -> u8 {
-        match self {
-            Self::Operation | Self::Partner => 50,
-            Self::Watch => 30,
-            Self::Hosts => 45,
-            Self::Scanners => 40,
-        }
-    }
-}
-
-/// When an indicator is valid: mostly all the time, some only before or after a day within.
-fn validity(rng: &mut Rng) -> (Option<i32>, Option<i32>) {
-    let day = |rng: &mut Rng, first, days| {
-        i32::try_from((first + i64::from(rng.below_u32(days))) * 86_400).ok()
-    };
-    match rng.below(100) {
-        0..65 => (day(rng, -120, 100), None),
-        65..75 => (day(rng, -120, 100), day(rng, 40, 60)),
-        75..85 => (day(rng, 20, 60), None),
-        85..90 => (day(rng, -120, 100), i32::try_from(WINDOW_SECONDS * 3).ok()),
-        _ => (None, None),
-    }
-}
-
-/// Lists the value a second time, now and then: in the partner's table with a confidence of
-/// its own, or bare.
-fn repeat(plan: &mut Plan, rng: &mut Rng) {
-    let chance = rng.below(1000);
-    let bare = match plan.class {
-        Class::Exact | Class::Below | Class::Pattern | Class::Foreign => return,
-        Class::Subtree
-        | Class::Child
-        | Class::Address
-        | Class::Inner
-        | Class::Prefix
-        | Class::Endpoint(_) => chance >= 50,
-    };
-    if plan.listing.lister != Lister::Operation
-        || plan.listing.state == IndicatorState::Revoked
-        || chance >= 70
-    {
-        return;
-    }
-    let own = plan.listing.confidence;
-    plan.second = Some(Listing {
-        lister: if bare { Lister::Watch } else { Lister::Partner },
-        family: (!bare).then(|| families::draw(rng)),
-        confidence: if bare {
-            Lister::Watch.default_confidence()
-        } else {
-            rng.pick(&[own, own.saturating_sub(10), own.saturating_add(10).min(100)])
-        },
-        from: None,
-        until: None,
-        state: IndicatorState::Active,
-    });
 }
 
 /// The next free place: IPv6 in one of five cases and when IPv4 is full.

@@ -14,6 +14,7 @@ mod families;
 mod feeds;
 mod indicators;
 mod ledger;
+mod listings;
 mod names;
 mod options;
 mod planted;

@@ -11,7 +11,6 @@ use super::truth::TruthHit;
 use super::{Operation, Origin, PlannedEvent, Stream, families, time_at};
 use crate::model::{
     Answer, Attribution, DnsEvent, Endpoint, Event, EventKind, Evidence, Field, FlowEvent,
-    VictimReason,
 };
 
 /// A contact's event before its hits are written out.
@@ -247,6 +246,10 @@ impl Operation {
         }
         let remote = craft::server(listed, port, rng);
         let (stream, flow, evidence): (Stream, FlowEvent, Evidence) = match contact.shape {
+            Shape::Connected if rng.chance(400) => {
+                let flow = craft::acknowledged(client, remote, rng);
+                (Stream::Flows, flow, Evidence::Connected)
+            }
             Shape::Connected => {
                 let flow = craft::connection(client, remote, Went::Connected, rng);
                 (Stream::Conn, flow, Evidence::Connected)
@@ -355,43 +358,5 @@ impl Operation {
             hits.extend(second.map(|index| hit(index, found)));
         }
         hits
-    }
-}
-
-impl Shape {
-    /// Why a contact of this shape does not speak for a victim.
-    fn victim_reason(self) -> Option<VictimReason> {
-        match self {
-            Self::InboundScan => Some(VictimReason::InboundScan),
-            Self::ResolverUpstream => Some(VictimReason::ResolverToAuthority),
-            Self::ResolverClient => Some(VictimReason::Resolver),
-            Self::ExcludedQuestion | Self::ExcludedFlow => Some(VictimReason::ExcludedNetwork),
-            Self::ScannerContact => Some(VictimReason::FeedDirection),
-            Self::NoSuchName
-            | Self::QueryOnly
-            | Self::NoData
-            | Self::Blocked
-            | Self::Resolved
-            | Self::ResolvedListed
-            | Self::Alias
-            | Self::Answer
-            | Self::Attempted
-            | Self::Connected
-            | Self::Transferred => None,
-        }
-    }
-
-    /// Whether the client of a contact of this shape is a subscriber.
-    pub(super) fn is_of_subscriber(self) -> bool {
-        match self.victim_reason() {
-            None | Some(VictimReason::InboundScan | VictimReason::FeedDirection) => true,
-            Some(
-                VictimReason::ResolverToAuthority
-                | VictimReason::Resolver
-                | VictimReason::ExcludedNetwork
-                | VictimReason::NotOwnClient
-                | VictimReason::NotValidAtEvent,
-            ) => false,
-        }
     }
 }

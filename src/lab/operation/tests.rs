@@ -1,6 +1,9 @@
 //! The plan against a naive matcher and a naive join, and against what was asked for.
 
+mod join;
+mod ledgers;
 mod naive;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,7 +12,8 @@ use proptest::prelude::*;
 use super::contacts::Shape;
 use super::*;
 use crate::model::{Attribution, Evidence, Named as _, VictimReason};
-use naive::{Leases, Naive, NaiveHit};
+use join::Leases;
+use naive::{Defect, Naive, NaiveHit};
 
 /// An operation large enough for every kind of indicator and contact.
 fn options() -> OperationOptions {
@@ -102,6 +106,34 @@ proptest! {
     ) {
         let events = victims + more_events;
         check_truth(&OperationOptions { events, victims, indicators, countries, seed });
+    }
+}
+
+#[test]
+fn every_careless_matcher_is_caught() {
+    let operation = Operation::plan(&options()).unwrap();
+    let leases = Leases::new(operation.leases());
+    let networks = operation.networks();
+    for defect in [
+        Defect::Labels,
+        Defect::Scopes,
+        Defect::Allow,
+        Defect::Validity,
+        Defect::Revoked,
+        Defect::Ports,
+        Defect::WiderPrefixes,
+        Defect::Aliases,
+        Defect::Answers,
+        Defect::Patterns,
+    ] {
+        let mut naive = Naive::new(&operation.feeds());
+        naive.defect = Some(defect);
+        let caught = operation.events().any(|planned| {
+            let mut expected: Vec<NaiveHit> = planned.hits.iter().map(as_naive).collect();
+            expected.sort();
+            naive.hits(&planned, &networks, &leases) != expected
+        });
+        assert!(caught, "{defect:?}");
     }
 }
 

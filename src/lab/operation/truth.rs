@@ -1,7 +1,6 @@
 //! What must be found: hits, episodes and victims, as they were planted.
 
-use std::collections::BTreeSet;
-use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::random::mix;
@@ -158,53 +157,58 @@ pub struct TruthVictim {
 }
 
 impl Operation {
-    /// Every episode that must come of the operation, by number of the subscriber and campaign.
-    pub(super) fn episodes(&self) -> BTreeMap<(u32, String), EpisodeTruth> {
+    /// Every episode that must come of the operation, by the numbers of subscriber and campaign,
+    /// and the campaigns by their number.
+    fn episodes(&self) -> (BTreeMap<(u32, usize), EpisodeTruth>, Vec<String>) {
         let mut episodes = BTreeMap::new();
+        let mut numbers: HashMap<String, usize> = HashMap::new();
+        let mut campaigns = Vec::new();
         for contact in &self.contacts {
             if !contact.shape.is_of_subscriber() {
                 continue;
             }
             for hit in self.planted_event(contact).hits {
                 let one = EpisodeTruth::of(&hit);
-                match episodes.entry((contact.subscriber, hit.campaign)) {
-                    Entry::Vacant(entry) => {
-                        entry.insert(one);
-                    }
-                    Entry::Occupied(mut entry) => {
-                        let joined = entry.get().join(one);
-                        entry.insert(joined);
-                    }
-                }
+                let number = numbers.get(&hit.campaign).copied().unwrap_or_else(|| {
+                    numbers.insert(hit.campaign.clone(), campaigns.len());
+                    campaigns.push(hit.campaign);
+                    campaigns.len() - 1
+                });
+                episodes
+                    .entry((contact.subscriber, number))
+                    .and_modify(|before: &mut EpisodeTruth| *before = before.join(one))
+                    .or_insert(one);
             }
         }
-        episodes
+        (episodes, campaigns)
     }
 
     /// Every episode that must come of the operation: subscriber, campaign, and what it holds.
     /// In the order of subscribers. Holds all of them in memory.
     pub fn truth_episodes(&self) -> impl Iterator<Item = (String, String, EpisodeTruth)> + '_ {
-        self.episodes()
+        let (episodes, campaigns) = self.episodes();
+        episodes
             .into_iter()
-            .map(|((subscriber, campaign), episode)| {
+            .map(move |((subscriber, campaign), episode)| {
+                let campaign = campaigns[campaign].clone();
                 (self.subscribers.id(subscriber), campaign, episode)
             })
     }
 
     /// Every victim, in the order of subscribers. Holds all episodes in memory.
     pub fn truth_victims(&self) -> impl Iterator<Item = TruthVictim> + '_ {
-        let episodes = self
-            .episodes()
+        let (episodes, campaigns) = self.episodes();
+        let mut episodes = episodes
             .into_iter()
-            .filter(|(_, episode)| episode.victim_hits > 0);
-        let mut episodes = episodes.peekable();
+            .filter(|(_, episode)| episode.victim_hits > 0)
+            .peekable();
         std::iter::from_fn(move || {
             let ((subscriber, campaign), episode) = episodes.next()?;
             let mut victim = TruthVictim {
                 subscriber: self.subscribers.id(subscriber),
                 country: self.subscribers.country(subscriber).to_owned(),
                 operator: self.subscribers.operator(subscriber),
-                campaigns: vec![campaign],
+                campaigns: vec![campaigns[campaign].clone()],
                 first_seen: episode.first_seen,
                 last_seen: episode.last_seen,
                 hits: episode.hits,
@@ -213,12 +217,13 @@ impl Operation {
             while let Some(((_, campaign), more)) =
                 episodes.next_if(|((other, _), _)| *other == subscriber)
             {
-                victim.campaigns.push(campaign);
+                victim.campaigns.push(campaigns[campaign].clone());
                 victim.first_seen = victim.first_seen.min(more.first_seen);
                 victim.last_seen = victim.last_seen.max(more.last_seen);
                 victim.hits += more.hits;
                 victim.evidence = victim.evidence.max(more.evidence);
             }
+            victim.campaigns.sort();
             Some(victim)
         })
     }

@@ -5,30 +5,45 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde_json::Value;
 
 use super::super::{FeedFile, OperationNetworks, PlannedEvent};
+use super::join::Leases;
+use super::rows::{Row, rows};
 use crate::model::{
-    Answer, ConnState, DnsEvent, DnsSide, Endpoint, EventKind, EventTime, Evidence, FeedFormat,
-    Field, FlowEvent, Lease, Role, VictimReason,
+    Answer, ConnState, DnsEvent, DnsSide, Endpoint, EventKind, Evidence, Field, FlowEvent, Role,
+    VictimReason,
 };
 
-/// One row of a feed.
-#[derive(Clone, Debug)]
-struct Row {
-    value: String,
-    scope: String,
-    malware: Option<String>,
-    confidence: u64,
-    from: Option<EventTime>,
-    until: Option<EventTime>,
-    revoked: bool,
-    role: Role,
+/// A mistake that a careless matcher makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Defect {
+    /// Takes `xbad.example` for `bad.example`.
+    Labels,
+    /// Takes every listed name for the top of a subtree.
+    Scopes,
+    /// Knows no allow rules.
+    Allow,
+    /// Takes expired and future indicators.
+    Validity,
+    /// Takes withdrawn indicators.
+    Revoked,
+    /// Takes an address on every port, and in answers.
+    Ports,
+    /// Takes neighbors of a prefix.
+    WiderPrefixes,
+    /// Overlooks names in answers.
+    Aliases,
+    /// Overlooks addresses in answers.
+    Answers,
+    /// Overlooks patterns.
+    Patterns,
 }
 
 /// All rules, sorted by what they list.
 #[derive(Default)]
 pub(super) struct Naive {
+    /// The mistake that it makes.
+    pub(super) defect: Option<Defect>,
     names: HashMap<String, Vec<Row>>,
     patterns: Vec<Row>,
     nets: Vec<(IpNet, Row)>,
@@ -50,66 +65,6 @@ pub(super) struct NaiveHit {
     pub(super) subscriber: Option<String>,
 }
 
-/// A time of a feed: RFC 3339 or the table's way.
-fn time(text: &str) -> Option<EventTime> {
-    (!text.is_empty()).then(|| {
-        let text = text.trim_end_matches('Z').replace(' ', "T");
-        EventTime::parse_rfc3339(&format!("{text}Z")).unwrap()
-    })
-}
-
-/// The rows of a feed.
-fn rows(feed: &FeedFile) -> Vec<Row> {
-    let text = std::str::from_utf8(&feed.text).unwrap();
-    let plain = |value: &str, scope: &str| Row {
-        value: value.replace("[.]", "."),
-        scope: scope.to_owned(),
-        malware: None,
-        confidence: feed.confidence.into(),
-        from: None,
-        until: None,
-        revoked: false,
-        role: feed.role,
-    };
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    match feed.format {
-        FeedFormat::Plain => lines.map(|line| plain(line, "subtree")).collect(),
-        FeedFormat::Hosts => lines
-            .map(|line| plain(line.strip_prefix("0.0.0.0 ").unwrap(), "exact"))
-            .collect(),
-        FeedFormat::Csv => lines
-            .skip(1)
-            .map(|line| {
-                let cells: Vec<&str> = line.splitn(9, ',').collect();
-                Row {
-                    malware: (!cells[2].is_empty()).then(|| cells[2].to_owned()),
-                    confidence: cells[4].parse().unwrap(),
-                    from: time(cells[5]),
-                    until: time(cells[6]),
-                    ..plain(cells[0], "subtree")
-                }
-            })
-            .collect(),
-        FeedFormat::GannetJson => lines
-            .map(|line| {
-                let row: Value = serde_json::from_str(line).unwrap();
-                let text = |key: &str| row[key].as_str().map(str::to_owned);
-                Row {
-                    value: text("value").unwrap(),
-                    scope: text("scope").unwrap_or_default(),
-                    malware: text("malware"),
-                    confidence: row["confidence"].as_u64().unwrap(),
-                    from: time(&text("valid_from").unwrap_or_default()),
-                    until: time(&text("valid_until").unwrap_or_default()),
-                    revoked: row["state"] == "revoked",
-                    role: feed.role,
-                }
-            })
-            .collect(),
-        FeedFormat::Adblock => panic!("not among the formats of an operation"),
-    }
-}
-
 impl Naive {
     /// Reads all feeds.
     pub(super) fn new(feeds: &[FeedFile]) -> Self {
@@ -120,6 +75,11 @@ impl Naive {
             }
         }
         naive
+    }
+
+    /// Whether it makes that mistake.
+    fn has(&self, defect: Defect) -> bool {
+        self.defect == Some(defect)
     }
 
     /// Sorts one row in.
@@ -171,6 +131,7 @@ impl Naive {
             }
             for row in self.names.get(suffix).into_iter().flatten() {
                 let fits = match row.scope.as_str() {
+                    _ if self.has(Defect::Scopes) => true,
                     "exact" => suffix == name,
                     "below" => suffix != name,
                     _ => true,
@@ -184,9 +145,16 @@ impl Naive {
                 None => break,
             }
         }
-        covering.retain(|(len, _)| *len > allowed_len);
+        if self.has(Defect::Labels) {
+            let loose = |listed: &&String| name.ends_with(listed.as_str()) && **listed != name;
+            let more = self.names.keys().filter(loose);
+            covering.extend(
+                more.flat_map(|listed| self.names[listed].iter().map(|row| (row.value.len(), row))),
+            );
+        }
+        covering.retain(|(len, _)| *len > allowed_len || self.has(Defect::Allow));
         found.extend(covering.into_iter().map(|(_, row)| ("name", row)));
-        let patterns = self.patterns.iter();
+        let patterns = self.patterns.iter().filter(|_| !self.has(Defect::Patterns));
         found.extend(
             patterns
                 .filter(|row| name.contains(row.value.trim_matches('*')))
@@ -204,12 +172,25 @@ impl Naive {
         let allowed = self.allowed_nets.iter().filter(|net| net.contains(&ip));
         let allowed_len = allowed.map(IpNet::prefix_len).max();
         for (net, row) in &self.nets {
-            if net.contains(&ip) && allowed_len.is_none_or(|len| net.prefix_len() > len) {
+            let near = net.addr().is_ipv4() == ip.is_ipv4()
+                && IpNet::new(net.addr(), net.prefix_len() - 2)
+                    .unwrap()
+                    .contains(&ip);
+            let covered = net.contains(&ip) || near && self.has(Defect::WiderPrefixes);
+            let allowed = allowed_len.is_some_and(|len| net.prefix_len() <= len);
+            if covered && (!allowed || self.has(Defect::Allow)) {
                 found.push(("prefix", row));
             }
         }
-        let endpoint = port.and_then(|port| self.endpoints.get(&(ip, port)));
-        found.extend(endpoint.into_iter().flatten().map(|row| ("endpoint", row)));
+        let fits = |(listed, on): &(IpAddr, u16)| {
+            *listed == ip && (Some(*on) == port || self.has(Defect::Ports))
+        };
+        let endpoints = self.endpoints.iter().filter(|(key, _)| fits(key));
+        found.extend(
+            endpoints
+                .flat_map(|(_, rows)| rows)
+                .map(|row| ("endpoint", row)),
+        );
     }
 
     /// The hits of an event.
@@ -234,6 +215,8 @@ impl Naive {
                 for answer in &dns.answers {
                     let mut rows = Vec::new();
                     match answer {
+                        Answer::Name(_) if self.has(Defect::Aliases) => {}
+                        Answer::Address(_) if self.has(Defect::Answers) => {}
                         Answer::Name(name) => {
                             self.name(name, &mut rows);
                             note(Field::AnswerName, rows);
@@ -258,10 +241,10 @@ impl Naive {
         }
         let mut by_value: BTreeMap<(&'static str, String), (Field, Vec<Row>)> = BTreeMap::new();
         for (field, class, row) in found {
-            let valid = !row.revoked
-                && row.from.is_none_or(|from| from <= planned.event.time)
+            let valid = row.from.is_none_or(|from| from <= planned.event.time)
                 && row.until.is_none_or(|until| planned.event.time < until);
-            if valid {
+            let revoked = row.revoked && !self.has(Defect::Revoked);
+            if !revoked && (valid || self.has(Defect::Validity)) {
                 let (first, rows) = by_value
                     .entry((class, row.value.clone()))
                     .or_insert_with(|| (field, Vec::new()));
@@ -340,6 +323,9 @@ fn evidence(kind: &EventKind) -> Evidence {
                 Evidence::Connected
             }
         }
+        EventKind::Flow(flow) if flow.tcp_flags.is_some_and(|flags| flags & 0x18 == 0x18) => {
+            Evidence::Connected
+        }
         EventKind::Flow(_) => Evidence::Attempted,
     }
 }
@@ -361,42 +347,4 @@ fn reason(
         EventKind::Dns(_) | EventKind::Flow(_) => return None,
     };
     Some(reason.as_str())
-}
-
-/// All leases, by address.
-pub(super) struct Leases(HashMap<IpNet, Vec<Lease>>);
-
-impl Leases {
-    /// Takes all leases.
-    pub(super) fn new(leases: impl Iterator<Item = Lease>) -> Self {
-        let mut all: HashMap<IpNet, Vec<Lease>> = HashMap::new();
-        for lease in leases {
-            all.entry(lease.net).or_default().push(lease);
-        }
-        Self(all)
-    }
-
-    /// The one subscriber that held `client` at `time`, and five minutes before and after.
-    fn holder(&self, client: Endpoint, time: EventTime) -> Option<String> {
-        let len = if client.ip.is_ipv4() { 32 } else { 56 };
-        let net = IpNet::new(client.ip, len).unwrap().trunc();
-        let margin = 300_000_000_000;
-        let held: Vec<&Lease> = self
-            .0
-            .get(&net)?
-            .iter()
-            .filter(|lease| {
-                let ports = lease
-                    .ports
-                    .is_none_or(|ports| ports.contains(client.port.unwrap()));
-                let overlaps = lease.start <= time.saturating_add_nanos(margin)
-                    && lease
-                        .end
-                        .is_none_or(|end| time.saturating_add_nanos(-margin) < end);
-                ports && overlaps
-            })
-            .collect();
-        assert!(held.len() <= 1, "{client:?} at {time} is held by {held:?}");
-        held.first().map(|lease| lease.subscriber.clone())
-    }
 }
