@@ -8,6 +8,16 @@
     not(test),
     warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::print_stdout,
+        clippy::print_stderr,
+        clippy::wildcard_enum_match_arm,
+        clippy::type_complexity,
+        reason = "tests say what they skip and look only at what they ask about"
+    )
+)]
 
 pub mod app;
 pub mod cli;

@@ -83,7 +83,10 @@ impl Health {
     /// A worker was heard of; it has `partitions` if it says so.
     pub(super) fn worker(&self, member: usize, partitions: Option<usize>) {
         let mut state = self.state();
-        let entry = state.workers.entry(member).or_insert((Instant::now(), 0));
+        let entry = state
+            .workers
+            .entry(member)
+            .or_insert_with(|| (Instant::now(), 0));
         entry.0 = Instant::now();
         if let Some(partitions) = partitions {
             entry.1 = partitions;

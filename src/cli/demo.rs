@@ -150,6 +150,7 @@ fn as_json(result: &DemoResult) -> serde_json::Value {
         "events": result.events,
         "records": result.records,
         "indicators": result.indicators,
+        "listings": result.listings,
         "countries": result.countries,
         "taken_down_share": result.taken_down_share,
         "victims": {"planted": victims.planted, "found": victims.found,
@@ -163,7 +164,7 @@ fn as_json(result: &DemoResult) -> serde_json::Value {
                         "wrong": result.attributed_wrong()},
         "broker": "embedded",
         "seconds": result.seconds,
-        "events_per_second": result.events_per_second,
+        "events_per_second": result.events as f64 / result.streamed.as_secs_f64().max(1e-9),
         "peak_rss_bytes": terminal::peak_rss_bytes(),
         "report": result.report.display().to_string(),
     })
@@ -226,7 +227,7 @@ fn as_text(result: &DemoResult) -> String {
     text.push_str(&format!(
         "  {:.1} s in all, {} events a second while streaming, {} MiB at most\n",
         result.seconds,
-        thousands(result.events_per_second.round() as u64),
+        thousands(result.events_per_second_whole()),
         thousands(terminal::peak_rss_bytes() >> 20)
     ));
     text.push_str(&format!("  report: {}\n\n", result.report.display()));

@@ -356,6 +356,4 @@ fn is_text(answer: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod real_rows;
-#[cfg(test)]
 mod tests;

@@ -50,7 +50,7 @@ pub enum TopicsError {
         /// As configured.
         brokers: String,
         /// The library's own words.
-        source: rdkafka::error::KafkaError,
+        source: Box<rdkafka::error::KafkaError>,
     },
 }
 
@@ -114,7 +114,7 @@ async fn create(
     let failed = |source| TopicsError::Kafka {
         action: format!("cannot create topic `{}`", topic.name),
         brokers: cluster.brokers.clone(),
-        source,
+        source: Box::new(source),
     };
     let options = AdminOptions::new().operation_timeout(Some(REQUEST_TIMEOUT));
     let results = admin
@@ -136,7 +136,7 @@ async fn state_of(
     let failed = |source| TopicsError::Kafka {
         action: format!("cannot look at topic `{}`", topic.name),
         brokers: cluster.brokers.clone(),
-        source,
+        source: Box::new(source),
     };
     let metadata = admin
         .inner()
@@ -185,6 +185,6 @@ fn admin(cluster: &ClusterConfig) -> Result<AdminClient<DefaultClientContext>, T
     config.create().map_err(|source| TopicsError::Kafka {
         action: "cannot create client".to_owned(),
         brokers: cluster.brokers.clone(),
-        source,
+        source: Box::new(source),
     })
 }

@@ -55,10 +55,9 @@ impl Election {
 
     /// Serves the membership for up to `wait` and says whether this instance is active.
     pub fn serve(&self, wait: Duration) -> bool {
-        match self.consumer.poll(wait) {
-            Some(Err(error)) => tracing::debug!(%error, "election"),
-            // What was fetched before the pause took hold is not for us.
-            Some(Ok(_)) | None => {}
+        // What was fetched before the pause took hold is not for us.
+        if let Some(Err(error)) = self.consumer.poll(wait) {
+            tracing::debug!(%error, "election");
         }
         self.active()
     }

@@ -123,7 +123,7 @@ pub fn demo(options: &DemoOptions, progress: &Arc<DemoProgress>) -> Result<DemoR
             source,
         })?;
     let snapshot = stages::load_feeds(&operation, directory.path(), options.tamper)?;
-    let indicators = snapshot.indicators();
+    let listings = snapshot.indicators();
     let broker = EmbeddedBroker::start()?;
     for topic in Stream::ALL.map(Stream::topic) {
         broker.create_topic(topic, PARTITIONS)?;
@@ -164,14 +164,15 @@ pub fn demo(options: &DemoOptions, progress: &Arc<DemoProgress>) -> Result<DemoR
         seed: options.operation.seed,
         events: options.operation.events,
         records,
-        indicators,
+        indicators: options.operation.indicators,
+        listings,
         countries: operation.countries(),
         taken_down_share: operation.taken_down_share(),
         victims,
         hits,
         attribution,
         seconds: 0.0,
-        events_per_second: options.operation.events as f64 / streamed.as_secs_f64().max(1e-9),
+        streamed,
         report: options.report.clone(),
     };
     result::write_report(&result, &operation, &report).map_err(|source| DemoError::File {

@@ -1,6 +1,7 @@
 //! What a demo came to, and its report.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::encode::report::{Comparison, ReportBuilder, report};
 use crate::lab::{HitReport, Operation, VictimReport};
@@ -15,8 +16,10 @@ pub struct DemoResult {
     pub events: u64,
     /// Kafka records that carried them.
     pub records: u64,
-    /// Indicators in the snapshot.
+    /// Indicators of the operation.
     pub indicators: u64,
+    /// Rows of its feeds that list them: some are in several.
+    pub listings: u64,
     /// Countries with victims.
     pub countries: usize,
     /// The share of the indicators that was taken down.
@@ -30,7 +33,7 @@ pub struct DemoResult {
     /// The whole demo.
     pub seconds: f64,
     /// While events were streamed.
-    pub events_per_second: f64,
+    pub streamed: Duration,
     /// Where the report was written.
     pub report: PathBuf,
 }
@@ -54,6 +57,12 @@ impl DemoResult {
     /// Whether everything planted was found as planted, and nothing else.
     pub fn is_exact(&self) -> bool {
         self.hits.is_clean() && self.victims.is_clean()
+    }
+
+    /// Events a second while streaming, as a whole number.
+    pub fn events_per_second_whole(&self) -> u64 {
+        let micros = self.streamed.as_micros().max(1);
+        u64::try_from(u128::from(self.events) * 1_000_000 / micros).unwrap_or(u64::MAX)
     }
 
     /// Episodes that were attributed to the wrong subscriber.

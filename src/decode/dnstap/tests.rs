@@ -160,7 +160,7 @@ fn the_known_record_is_decoded() {
 fn fields_may_come_in_any_order() {
     let mut message = vec![0x72];
     message.extend(known().message.unwrap().encode_length_delimited_to_vec());
-    let mut fields = vec![vec![0x78, 1], message, b"\x0a\x04res1".to_vec()];
+    let mut fields = [vec![0x78, 1], message, b"\x0a\x04res1".to_vec()];
     assert_eq!(decoded(&fields.concat()), decoded(&unhex(CLIENT_RESPONSE)));
     fields.reverse();
     assert_eq!(decoded(&fields.concat()), decoded(&unhex(CLIENT_RESPONSE)));

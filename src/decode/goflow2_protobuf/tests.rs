@@ -491,7 +491,7 @@ proptest! {
         };
         let record: Vec<u8> =
             flows.iter().flat_map(|flow| flow.encode_length_delimited_to_vec()).collect();
-        prop_assert_eq!(found(&record), messages.clone());
+        prop_assert_eq!(found(&record), messages.as_slice());
         prop_assert_eq!(found(&messages[0]), [messages[0].clone()]);
         decoded(&record);
     }

@@ -127,7 +127,7 @@ pub(in crate::decode) fn data(path: &str) -> Option<Vec<u8>> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/");
     let read = std::fs::read(format!("{root}{path}")).ok();
     if read.is_none() {
-        eprintln!("skipped: no data");
+        println!("skipped: no data");
     }
     read
 }

@@ -1,5 +1,7 @@
 //! Tests of the Zeek decoder.
 
+mod real_rows;
+
 use proptest::prelude::*;
 
 use super::super::{Reject, event as full_event};
