@@ -6,7 +6,15 @@ use std::process::{Command, Output};
 fn demo(more: &[&str]) -> (Output, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_gannet"))
-        .args(["demo", "--events", "30000", "--victims", "1500", "--indicators", "400"])
+        .args([
+            "demo",
+            "--events",
+            "30000",
+            "--victims",
+            "1500",
+            "--indicators",
+            "400",
+        ])
         .args(["--seed", "7", "--json", "--report"])
         .arg(directory.path().join("report.html"))
         .args(more)
@@ -34,9 +42,15 @@ fn every_planted_victim_and_hit_is_found_and_nothing_else() {
     );
     let hits = &result["hits"];
     assert_eq!(hits["planted"], hits["delivered"]);
-    assert_eq!((&hits["missing"], &hits["extra"], &hits["wrong"]), (&0.into(), &0.into(), &0.into()));
+    assert_eq!(
+        (&hits["missing"], &hits["extra"], &hits["wrong"]),
+        (&0.into(), &0.into(), &0.into())
+    );
     assert_eq!(result["attribution"]["wrong"], 0);
-    assert_eq!((&result["events"], &result["indicators"]), (&30_000.into(), &400.into()));
+    assert_eq!(
+        (&result["events"], &result["indicators"]),
+        (&30_000.into(), &400.into())
+    );
     let page = std::fs::read_to_string(directory.path().join("report.html")).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && !page.contains("src=\"http"));
 }
@@ -58,5 +72,8 @@ fn sizes_that_cannot_work_are_refused_in_words() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("events") && output.stdout.is_empty(), "{said}");
+    assert!(
+        said.contains("events") && output.stdout.is_empty(),
+        "{said}"
+    );
 }
