@@ -291,10 +291,7 @@ fn read_once(reader: &mut dyn Read, bytes: &mut Vec<u8>) -> std::io::Result<usiz
 }
 
 /// Opens `path` and undoes its compression, counting the bytes taken from it.
-fn open_file(
-    path: &Path,
-    taken: &Arc<AtomicU64>,
-) -> std::io::Result<(Box<dyn Read + Send>, Pace)> {
+fn open_file(path: &Path, taken: &Arc<AtomicU64>) -> std::io::Result<(Box<dyn Read + Send>, Pace)> {
     let taken = Arc::clone(taken);
     if path == Path::new("-") {
         let reader = std::io::stdin();
