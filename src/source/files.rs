@@ -28,12 +28,17 @@ pub struct FileInput {
 }
 
 impl FileInput {
-    /// The stream that the file's records are of.
+    /// The stream that the file's records are of. A file that was compressed meanwhile is
+    /// still the same.
     pub fn stream(&self) -> Stream {
         let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        let name = name.to_string_lossy();
+        let plain = name
+            .strip_suffix(".gz")
+            .or_else(|| name.strip_suffix(".zst"));
         Stream {
             source: "file".to_owned(),
-            topic: name.to_string_lossy().into_owned(),
+            topic: plain.unwrap_or(&name).to_owned(),
             format: self.format,
         }
     }
