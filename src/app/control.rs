@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle as Task;
 
 use super::health::Health;
@@ -41,6 +41,8 @@ pub(super) struct Control {
     health: Arc<Health>,
     reloader: Arc<Reloader>,
     stop: Arc<AtomicBool>,
+    /// Cuts the wait before the feeds are tried again short.
+    hurry: Notify,
 }
 
 /// The signals that are served.
@@ -75,6 +77,7 @@ impl Control {
             health: Arc::default(),
             reloader: Arc::new(reloader),
             stop: Arc::default(),
+            hurry: Notify::new(),
         }
     }
 
@@ -91,7 +94,7 @@ impl Control {
                 started.map_err(AppError::Runtime)?;
                 false
             }
-            () = signals.stop() => true,
+            () = signals.stop(&self.hurry) => true,
         };
         if !stopped {
             self.serve(&mut signals, &stages).await;
@@ -101,7 +104,7 @@ impl Control {
         self.stop.store(true, Ordering::Relaxed);
         let clean = tokio::select! {
             clean = self.join(stages) => clean,
-            () = signals.stop() => {
+            () = signals.stop(&self.hurry) => {
                 tracing::warn!("asked twice: stopping at once");
                 false
             }
@@ -147,8 +150,11 @@ impl Control {
     async fn start(&self, stages: &mut Stages) -> std::io::Result<()> {
         if self.matches() {
             let observer = ReloadObserver::register(&self.health);
-            while !self.reload(&observer).await {
-                tokio::time::sleep(FEEDS_RETRY).await;
+            while !publish(self.build().await, &observer) {
+                tokio::select! {
+                    () = tokio::time::sleep(FEEDS_RETRY) => {}
+                    () = self.hurry.notified() => {}
+                }
             }
         }
         let cluster = self.reach_brokers().await;
@@ -241,20 +247,28 @@ impl Control {
         }
     }
 
-    /// Serves signals until one asks to stop, or a stage has ended by itself.
+    /// Serves signals until one asks to stop, or a stage has ended by itself. A request to
+    /// reload that comes while a build runs makes one more build after it.
     async fn serve(&self, signals: &mut Signals, stages: &Stages) {
         let observer = ReloadObserver::register(&self.health);
-        let mut retire = tokio::time::interval(RETIRE_EVERY);
+        let mut look_after = tokio::time::interval(RETIRE_EVERY);
+        let (mut building, mut asked_again) = (None, false);
         loop {
             tokio::select! {
-                asked = signals.next() => match asked {
-                    Ask::Stop => return,
-                    Ask::Reload => {
-                        tracing::info!("reloading feeds");
-                        self.reload(&observer).await;
-                    }
+                asked = signals.next() => match (asked, &building) {
+                    (Ask::Stop, _) => return,
+                    (Ask::Reload, Some(_)) => asked_again = true,
+                    (Ask::Reload, None) => building = Some(self.build()),
                 },
-                _ = retire.tick() => {
+                _ = look_after.tick() => {
+                    if building.as_ref().is_some_and(Task::is_finished)
+                        && let Some(done) = building.take()
+                    {
+                        publish(done.await, &observer);
+                        if std::mem::take(&mut asked_again) {
+                            building = Some(self.build());
+                        }
+                    }
                     let reloader = Arc::clone(&self.reloader);
                     let _ = tokio::task::spawn_blocking(move || reloader.retire()).await;
                     if stages.ended() {
@@ -266,19 +280,11 @@ impl Control {
         }
     }
 
-    /// Builds a snapshot off the runtime's own threads; whether one was published.
-    async fn reload(&self, observer: &ReloadObserver) -> bool {
+    /// Starts to build a snapshot, off the runtime's own threads.
+    fn build(&self) -> Task<Reload> {
+        tracing::info!("loading feeds");
         let reloader = Arc::clone(&self.reloader);
-        match tokio::task::spawn_blocking(move || reloader.reload()).await {
-            Ok(reload) => {
-                observer.report(&reload);
-                matches!(reload, Reload::Published(_))
-            }
-            Err(error) => {
-                tracing::error!(%error, "a build failed; the snapshot in use stays");
-                false
-            }
-        }
+        tokio::task::spawn_blocking(move || reloader.reload())
     }
 
     /// Waits for the stages, as long as a drain may take; whether nothing was left.
@@ -302,6 +308,20 @@ impl Control {
             );
         }
         left == 0 && identified
+    }
+}
+
+/// Tells what a build came to; whether a snapshot was published.
+fn publish(done: Result<Reload, tokio::task::JoinError>, observer: &ReloadObserver) -> bool {
+    match done {
+        Ok(reload) => {
+            observer.report(&reload);
+            matches!(reload, Reload::Published(_))
+        }
+        Err(error) => {
+            tracing::error!(%error, "a build failed; the snapshot in use stays");
+            false
+        }
     }
 }
 
@@ -336,8 +356,11 @@ impl Signals {
         }
     }
 
-    /// Ends when a signal asks to stop; others are passed over.
-    async fn stop(&mut self) {
-        while self.next().await != Ask::Stop {}
+    /// Ends when a signal asks to stop; one that asks to reload hurries whoever waits to try
+    /// again.
+    async fn stop(&mut self, hurry: &Notify) {
+        while self.next().await != Ask::Stop {
+            hurry.notify_one();
+        }
     }
 }

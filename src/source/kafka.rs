@@ -142,7 +142,6 @@ impl KafkaReader {
                 .get(&(stream, partition))
                 .or_else(|| starts.get(&(stream, partition)))
                 .copied();
-            let Some(wanted) = wanted else { continue };
             let (low, high) = self
                 .consumer
                 .fetch_watermarks(topic, partition, REQUEST_TIMEOUT)
@@ -152,15 +151,19 @@ impl KafkaReader {
                         source,
                     )
                 })?;
-            if (low..=high).contains(&wanted) {
-                continue;
+            match wanted {
+                Some(wanted) if (low..=high).contains(&wanted) => continue,
+                Some(wanted) => self.gaps.push(Gap {
+                    stream,
+                    partition,
+                    wanted,
+                    resumed: low,
+                }),
+                // Nothing was read yet: what went while the start was looked up is not missed
+                // by whoever starts at the earliest record, and the latest is still to come.
+                None if self.start_of(stream) == Start::Latest => continue,
+                None => {}
             }
-            self.gaps.push(Gap {
-                stream,
-                partition,
-                wanted,
-                resumed: low,
-            });
             self.positions.insert((stream, partition), low);
             self.consumer
                 .seek(topic, partition, Offset::Offset(low), REQUEST_TIMEOUT)
@@ -169,6 +172,13 @@ impl KafkaReader {
                 })?;
         }
         Ok(())
+    }
+
+    /// Where `stream` starts without a committed offset.
+    fn start_of(&self, stream: StreamId) -> Start {
+        let starts = &self.consumer.context().starts;
+        let start = starts.get(usize::from(stream.0)).copied();
+        start.unwrap_or(Start::Earliest)
     }
 
     /// Polls until `limits` are reached or nothing more is at hand.

@@ -2,7 +2,7 @@
 //! tools that keep their own offsets (hits, leases, episodes).
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
@@ -86,7 +86,7 @@ impl PartitionReader {
         Ok(reader)
     }
 
-    /// Takes what is at hand, at most `records_max`; waits up to `wait` for the first record.
+    /// Gathers records until there are `records_max` or `wait` has passed.
     ///
     /// # Errors
     /// [`SourceError`]; reading may go on unless it is fatal.
@@ -96,9 +96,10 @@ impl PartitionReader {
         wait: Duration,
     ) -> Result<Vec<OwnedRecord>, SourceError> {
         let mut records = Vec::new();
-        let mut wait = wait;
+        let deadline = Instant::now() + wait;
         while records.len() < records_max {
-            match self.consumer.poll(wait) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.consumer.poll(left) {
                 None => break,
                 Some(Ok(message)) => {
                     self.next.insert(message.partition(), message.offset() + 1);
@@ -126,7 +127,6 @@ impl PartitionReader {
                 }
                 Some(Err(_)) => break,
             }
-            wait = Duration::ZERO;
         }
         Ok(records)
     }
@@ -144,15 +144,38 @@ impl PartitionReader {
         self.skipped
     }
 
-    /// How many records the topic holds beyond what was read, asked from the brokers now.
+    /// How many records the topic holds beyond what was read, asked from the brokers now: one
+    /// request a broker.
     ///
     /// # Errors
     /// [`SourceError`] when the brokers do not answer.
     pub fn behind(&self) -> Result<u64, SourceError> {
+        let failed = |source| {
+            SourceError::kafka(format!("cannot ask for the end of {}", self.topic), source)
+        };
+        let mut ends = TopicPartitionList::with_capacity(self.next.len());
+        for partition in self.next.keys() {
+            // The "time" of an end is the library's own number for it.
+            ends.add_partition_offset(&self.topic, *partition, Offset::End)
+                .map_err(failed)?;
+        }
+        let ends = self
+            .consumer
+            .offsets_for_times(ends, REQUEST_TIMEOUT)
+            .map_err(failed)?;
         let mut behind = 0;
-        for (partition, next) in &self.next {
-            let (_, high) = self.watermarks(*partition)?;
-            behind += u64::try_from(high - next).unwrap_or(0);
+        for element in ends.elements() {
+            element.error().map_err(failed)?;
+            let next = self.next.get(&element.partition()).copied().unwrap_or(0);
+            let end = match element.offset() {
+                Offset::Offset(end) => end,
+                Offset::Beginning
+                | Offset::End
+                | Offset::Stored
+                | Offset::Invalid
+                | Offset::OffsetTail(_) => self.watermarks(element.partition())?.1,
+            };
+            behind += u64::try_from(end - next).unwrap_or(0);
         }
         Ok(behind)
     }
