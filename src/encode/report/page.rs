@@ -49,8 +49,8 @@ fn made_up(input: &ReportInput) -> &'static str {
     if input.comparisons.is_empty() {
         return "";
     }
-    "<p class=\"madeup\">A demonstration: this operation was made up. None of its servers, lines \
-     and victims exists.</p>\n"
+    "<p class=\"madeup\">A demonstration: this operation was made up. No server, line \
+     or victim in it exists.</p>\n"
 }
 
 /// One section, or nothing when it has no rows.
@@ -113,8 +113,8 @@ fn servers(input: &ReportInput) -> String {
         (_, 0) => format!("servers of {families}"),
         (0, _) => counted(nameless, "listed server", "listed servers"),
         _ => format!(
-            "servers of {families} and {} of none that is known",
-            number(nameless)
+            "servers of {families}, and {} of no known family",
+            counted(nameless, "server", "servers")
         ),
     }
 }

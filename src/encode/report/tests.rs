@@ -114,7 +114,7 @@ fn a_server_of_no_family_is_not_called_a_family() {
     assert_eq!(input.families, BTreeMap::from([("x".to_owned(), 1)]));
     assert_eq!(input.nameless.len(), 2);
     let page = page_of(&input);
-    assert!(page.contains("servers of 1 malware family and 2 of none that is known."));
+    assert!(page.contains("servers of 1 malware family, and 2 servers of no known family."));
     assert!(page.contains("<i>2 servers of no known family</i></th><td class=\"n\">2</td>"));
     assert!(!page.contains("a.example"));
 }
