@@ -375,15 +375,15 @@ fn a_reader_of_hits_that_goes_away_is_no_failure() {
 #[test]
 fn lookup_says_whether_and_why_not() {
     let place = workplace();
-    for (value, code, says) in [
-        ("www.bad.example", 0, "would match"),
-        ("203.0.113.3", 0, "would match"),
-        ("203.0.113.3:443", 0, "would match"),
-        ("fine.example", 1, "not listed"),
-        ("bad..example", 1, "would not match (empty_label)"),
+    for (value, says) in [
+        ("www.bad.example", "would match"),
+        ("203.0.113.3", "would match"),
+        ("203.0.113.3:443", "would match"),
+        ("fine.example", "not listed"),
+        ("bad..example", "would not match (empty_label)"),
     ] {
         let ran = gannet(place.path(), &["lookup", value, "--feed", "feed.txt"]);
-        assert_eq!(ran.code, code, "{value}");
+        assert_eq!(ran.code, 0, "{value}");
         let out = String::from_utf8_lossy(&ran.out);
         assert!(out.starts_with(&format!("{value}: {says}")), "{out}");
     }

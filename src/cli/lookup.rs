@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::feed_options::{FeedArguments, load_feeds};
-use super::{FAILED, Outcome, Usage, load_config, terminal};
+use super::{Outcome, Usage, load_config, terminal};
 use crate::app;
 use crate::encode;
 use crate::model::{EventTime, Named};
@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// Looks the values up. Exits 1 when none of them would match.
+/// Looks the values up.
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let at = match &arguments.at {
         Some(text) => EventTime::parse_rfc3339(text).map_err(|_| {
@@ -53,21 +53,15 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         None => (arguments.feeds.configs()?, arguments.feeds.build_options()),
     };
     let loaded = load_feeds(&feeds, options)?;
-    let mut any = false;
     for value in &arguments.values {
         let found = loaded.snapshot.lookup(value, Some(at));
-        any |= found.would_match;
         if arguments.json {
             terminal::print_json(&as_json(value, &found))?;
         } else {
             terminal::print(&as_text(value, &found))?;
         }
     }
-    Ok(if any {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(FAILED)
-    })
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The `gannet.lookup.v1` object.
