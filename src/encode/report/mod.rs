@@ -14,6 +14,7 @@ mod servers;
 mod text;
 
 pub use builder::ReportBuilder;
+pub use text::number;
 
 /// Everything that a report says: counts only, no subscriber and no address. Parts that are
 /// empty are left out of the page.
