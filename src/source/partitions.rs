@@ -1,7 +1,7 @@
 //! All partitions of one topic, read by one reader outside of any group: for the stages and
 //! tools that keep their own offsets (hits, leases, episodes).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rdkafka::client::Client;
@@ -38,6 +38,11 @@ pub struct PartitionReader {
     next: BTreeMap<i32, i64>,
     /// Records that were gone before they could be read.
     skipped: u64,
+    /// Partitions that were read to the end they had then.
+    ended: BTreeSet<i32>,
+    /// Partitions that are read anew from where they stood, since they ended before the offset
+    /// given here, the end that the brokers told.
+    probed: BTreeMap<i32, i64>,
 }
 
 impl PartitionReader {
@@ -55,6 +60,7 @@ impl PartitionReader {
         // Never joins: the name only has to be there for the library's consumer queue.
         config.set("group.id", "gannet-unjoined");
         config.set("auto.offset.reset", "error");
+        config.set("enable.partition.eof", "true");
         let consumer: BaseConsumer = config
             .create()
             .map_err(|source| SourceError::kafka("cannot create consumer", source))?;
@@ -63,6 +69,8 @@ impl PartitionReader {
             topic: topic.to_owned(),
             next: BTreeMap::new(),
             skipped: 0,
+            ended: BTreeSet::new(),
+            probed: BTreeMap::new(),
         };
         let partitions = topic_partitions(reader.consumer.client(), topic)?;
         for partition in partitions {
@@ -100,8 +108,14 @@ impl PartitionReader {
         while records.len() < records_max {
             match self.consumer.poll(wait) {
                 None => break,
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    note_end(&mut self.next, &mut self.probed, partition);
+                    self.ended.insert(partition);
+                    continue;
+                }
                 Some(Ok(message)) => {
                     self.next.insert(message.partition(), message.offset() + 1);
+                    self.ended.remove(&message.partition());
                     records.push(OwnedRecord {
                         partition: message.partition(),
                         offset: message.offset(),
@@ -144,15 +158,25 @@ impl PartitionReader {
         self.skipped
     }
 
-    /// How many records the topic holds beyond what was read, asked from the brokers now.
+    /// How many offsets the topic has beyond what was read, asked from the brokers now. Not
+    /// every offset is a record: transactions leave marks. When such marks stand at the end of
+    /// a partition, reading goes on until that has shown.
     ///
     /// # Errors
     /// [`SourceError`] when the brokers do not answer.
-    pub fn behind(&self) -> Result<u64, SourceError> {
-        let mut behind = 0;
-        for (partition, next) in &self.next {
-            let (_, high) = self.watermarks(*partition)?;
+    pub fn behind(&mut self) -> Result<u64, SourceError> {
+        let (mut behind, mut anew) = (0, false);
+        for (partition, next) in self.positions() {
+            let (_, high) = self.watermarks(partition)?;
             behind += u64::try_from(high - next).unwrap_or(0);
+            // At its end, and yet not: look again, so that the next end is later than `high`.
+            if high > next && self.ended.remove(&partition) {
+                self.probed.insert(partition, high);
+                anew = true;
+            }
+        }
+        if anew {
+            self.assign()?;
         }
         Ok(behind)
     }
@@ -204,6 +228,14 @@ impl PartitionReader {
                     source,
                 )
             })
+    }
+}
+
+/// Takes up that `partition` was read to its end: if it was probed, there are no records before
+/// the end that the brokers had told.
+fn note_end(next: &mut BTreeMap<i32, i64>, probed: &mut BTreeMap<i32, i64>, partition: i32) {
+    if let (Some(end), Some(next)) = (probed.remove(&partition), next.get_mut(&partition)) {
+        *next = end.max(*next);
     }
 }
 
