@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle as Task;
 
 use super::health::Health;
@@ -40,6 +40,8 @@ pub(super) struct Control {
     exporter: Exporter,
     health: Arc<Health>,
     reloader: Arc<Reloader>,
+    /// Asked to load feeds while there is no snapshot yet.
+    asked: Notify,
     stop: Arc<AtomicBool>,
 }
 
@@ -74,6 +76,7 @@ impl Control {
             exporter,
             health: Arc::default(),
             reloader: Arc::new(reloader),
+            asked: Notify::new(),
             stop: Arc::default(),
         }
     }
@@ -91,7 +94,7 @@ impl Control {
                 started.map_err(AppError::Runtime)?;
                 false
             }
-            () = signals.stop() => true,
+            () = signals.stop(&self.asked) => true,
         };
         if !stopped {
             self.serve(&mut signals, &stages).await;
@@ -101,7 +104,7 @@ impl Control {
         self.stop.store(true, Ordering::Relaxed);
         let clean = tokio::select! {
             clean = self.join(stages) => clean,
-            () = signals.stop() => {
+            () = signals.stop(&self.asked) => {
                 tracing::warn!("asked twice: stopping at once");
                 false
             }
@@ -148,7 +151,10 @@ impl Control {
         if self.matches() {
             let observer = ReloadObserver::register(&self.health);
             while !self.reload(&observer).await {
-                tokio::time::sleep(FEEDS_RETRY).await;
+                tokio::select! {
+                    () = tokio::time::sleep(FEEDS_RETRY) => {}
+                    () = self.asked.notified() => tracing::info!("reloading feeds"),
+                }
             }
         }
         let cluster = self.reach_brokers().await;
@@ -336,8 +342,10 @@ impl Signals {
         }
     }
 
-    /// Ends when a signal asks to stop; others are passed over.
-    async fn stop(&mut self) {
-        while self.next().await != Ask::Stop {}
+    /// Ends when a signal asks to stop; `reload` is told of those that ask for a reload.
+    async fn stop(&mut self, reload: &Notify) {
+        while self.next().await != Ask::Stop {
+            reload.notify_one();
+        }
     }
 }
