@@ -189,6 +189,7 @@ impl<S: MessageSink> IdentifyStage<S> {
         let mut member = self.options.kafka.clone();
         member.cluster = self.options.hits_cluster.clone();
         let election = Election::stand(&member, &group, &self.options.hits.topic)?;
+        report(IdentifyOutput::Active(false));
         while !stop.load(Ordering::Relaxed) {
             if !election.serve(Duration::from_millis(100)) {
                 continue;

@@ -1,6 +1,7 @@
 //! The stages strung together. [`process()`] is the whole data path, for Kafka, files and the
 //! demo alike: read it first. The worker loop and the commit protocol live in the children.
 
+mod dead_letter;
 mod identify;
 mod process;
 mod scan;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::dead_letter::dead_message;
 use super::process::{DeadLetter, Output, Path, process};
 use super::stats::BatchStats;
 use crate::config::{DeadConfig, TopicConfig, WorkersConfig};
@@ -324,58 +325,3 @@ impl<S: MessageSink> Output for Messages<'_, S> {
             .send(dead_message(dead, self.streams, self.options, self.batch));
     }
 }
-
-/// The original record with `gannet.dlq.*` headers. Headers of an earlier dead letter are not
-/// repeated, and nothing that a producer wrote into headers is acted on.
-fn dead_message(
-    dead: &DeadLetter<'_>,
-    streams: &[Stream],
-    options: &WorkerOptions,
-    batch: BatchId,
-) -> Outgoing {
-    let record = dead.record;
-    let value = record.value.unwrap_or_default();
-    let kept = value.get(..options.dead.value_bytes_max).unwrap_or(value);
-    let stream = streams.get(usize::from(record.stream.0));
-    let mut headers: Vec<(String, Vec<u8>)> = record
-        .headers
-        .iter()
-        .filter(|(name, _)| !name.starts_with(DLQ_PREFIX))
-        .take(ORIGINAL_HEADERS_MAX)
-        .map(|(name, value)| (name.to_owned(), value.unwrap_or_default().to_vec()))
-        .collect();
-    let mut add = |name: &str, value: String| {
-        headers.push((format!("{DLQ_PREFIX}{name}"), value.into_bytes()));
-    };
-    add("version", "1".to_owned());
-    add("reason", dead.reject.reason().to_owned());
-    add("detail", dead.reject.to_string());
-    if let Some(stream) = stream {
-        add("source", stream.source.clone());
-        add("format", stream.format.as_str().to_owned());
-        add("topic", stream.topic.clone());
-    }
-    add("partition", record.partition.to_string());
-    add("offset", record.offset.to_string());
-    if let Some(timestamp) = record.timestamp_ms {
-        add("timestamp", timestamp.to_string());
-    }
-    add("index", dead.index.to_string());
-    add("rejected", dead.rejected.to_string());
-    if kept.len() < value.len() {
-        add("truncated", value.len().to_string());
-    }
-    Outgoing {
-        topic: options.dead.topic.clone(),
-        key: record.key.map(<[u8]>::to_vec),
-        value: kept.to_vec(),
-        headers,
-        token: batch.token(),
-    }
-}
-
-/// What our headers of dead letters begin with.
-const DLQ_PREFIX: &str = "gannet.dlq.";
-
-/// Most headers that a dead letter keeps of its record.
-const ORIGINAL_HEADERS_MAX: usize = 64;

@@ -31,6 +31,8 @@ pub struct KafkaSink {
     waiting: VecDeque<Outgoing>,
     not_before: Instant,
     retry_wait: Duration,
+    /// Messages that the library would not take, since the last poll.
+    refused: u64,
 }
 
 impl KafkaSink {
@@ -45,6 +47,7 @@ impl KafkaSink {
             waiting: VecDeque::new(),
             not_before: Instant::now(),
             retry_wait: RETRY_WAIT,
+            refused: 0,
         })
     }
 
@@ -74,6 +77,7 @@ impl KafkaSink {
             Err(error) => {
                 if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                     tracing::warn!(%error, topic = message.topic, "cannot send; will try again");
+                    self.refused += 1;
                     self.back_off();
                 }
                 if in_front {
@@ -154,17 +158,22 @@ impl MessageSink for KafkaSink {
                     .unwrap_or_else(PoisonError::into_inner),
             )
         };
-        let mut acknowledged = Acknowledged::default();
+        let mut acknowledged = Acknowledged {
+            failed: std::mem::take(&mut self.refused),
+            ..Acknowledged::default()
+        };
+        let mut returned = false;
         for report in reports {
             match report {
                 Report::Delivered(token) => acknowledged.tokens.push(token),
                 Report::Failed(message) => {
                     acknowledged.failed += 1;
+                    returned = true;
                     self.waiting.push_back(*message);
                 }
             }
         }
-        if acknowledged.failed > 0 {
+        if returned {
             self.back_off();
         } else if !acknowledged.tokens.is_empty() {
             self.retry_wait = RETRY_WAIT;
@@ -201,7 +210,9 @@ fn create(cluster: &ClusterConfig) -> Result<BaseProducer<Context>, SinkError> {
     config.set("message.timeout.ms", "0");
     config.set("linger.ms", "10");
     config.set("compression.type", "lz4");
-    config.set("message.max.bytes", "1048576");
+    // The broker's limit counts, not ours: dead letters may be allowed to be large. Batches of
+    // several messages stay below `batch.size`, which is less than brokers take by default.
+    config.set("message.max.bytes", "17825792");
     config.set("queue.buffering.max.messages", "200000");
     config.set("queue.buffering.max.kbytes", "131072");
     config.set("allow.auto.create.topics", "false");

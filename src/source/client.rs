@@ -21,7 +21,6 @@ pub fn consumer_config(cluster: &ClusterConfig) -> ClientConfig {
     config.set("queued.min.messages", "50000");
     config.set("queued.max.messages.kbytes", "32768");
     config.set("fetch.max.bytes", "16777216");
-    config.set("statistics.interval.ms", "1000");
     // A new topic or partition is noticed within this time.
     config.set("topic.metadata.refresh.interval.ms", "30000");
     for (name, value) in cluster.client_settings() {

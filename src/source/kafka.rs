@@ -63,6 +63,9 @@ impl KafkaReader {
         let heartbeat = kafka.session_timeout.as_millis() / 5;
         config.set("heartbeat.interval.ms", heartbeat.to_string());
         config.set("auto.offset.reset", "error");
+        // The lag comes from the library's statistics. Other consumers ask for none, since
+        // whoever does not take them has them logged.
+        config.set("statistics.interval.ms", "1000");
         if let Some(instance) = &kafka.instance {
             config.set(
                 "group.instance.id",

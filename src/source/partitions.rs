@@ -1,7 +1,7 @@
 //! All partitions of one topic, read by one reader outside of any group: for the stages and
 //! tools that keep their own offsets (hits, leases, episodes).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::Client;
@@ -33,11 +33,21 @@ pub struct OwnedRecord {
 /// Reads all partitions of a topic, each from its own offset.
 pub struct PartitionReader {
     consumer: BaseConsumer<DefaultConsumerContext>,
+    /// Asks for offsets. Brokers answer a connection's requests in order, and those of the
+    /// reading one wait behind fetches that wait for records.
+    asker: BaseConsumer<DefaultConsumerContext>,
     topic: String,
     /// The next offset of each partition.
     next: BTreeMap<i32, i64>,
     /// Records that were gone before they could be read.
     skipped: u64,
+    /// Partitions that were read to the end they had then.
+    ended: BTreeSet<i32>,
+    /// Partitions that are read anew from where they stood, since they ended before the offset
+    /// given here, the end that the brokers told.
+    probed: BTreeMap<i32, i64>,
+    /// Whether the last read found nothing.
+    idle: bool,
 }
 
 impl PartitionReader {
@@ -55,16 +65,22 @@ impl PartitionReader {
         // Never joins: the name only has to be there for the library's consumer queue.
         config.set("group.id", "gannet-unjoined");
         config.set("auto.offset.reset", "error");
-        let consumer: BaseConsumer = config
-            .create()
-            .map_err(|source| SourceError::kafka("cannot create consumer", source))?;
+        config.set("enable.partition.eof", "true");
+        let create = || {
+            let created: Result<BaseConsumer, KafkaError> = config.create();
+            created.map_err(|source| SourceError::kafka("cannot create consumer", source))
+        };
         let mut reader = Self {
-            consumer,
+            consumer: create()?,
+            asker: create()?,
             topic: topic.to_owned(),
             next: BTreeMap::new(),
             skipped: 0,
+            ended: BTreeSet::new(),
+            probed: BTreeMap::new(),
+            idle: false,
         };
-        let partitions = topic_partitions(reader.consumer.client(), topic)?;
+        let partitions = topic_partitions(reader.asker.client(), topic)?;
         for partition in partitions {
             let (low, high) = reader.watermarks(partition)?;
             let wanted = from
@@ -101,8 +117,14 @@ impl PartitionReader {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.consumer.poll(left) {
                 None => break,
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    note_end(&mut self.next, &mut self.probed, partition);
+                    self.ended.insert(partition);
+                    continue;
+                }
                 Some(Ok(message)) => {
                     self.next.insert(message.partition(), message.offset() + 1);
+                    self.ended.remove(&message.partition());
                     records.push(OwnedRecord {
                         partition: message.partition(),
                         offset: message.offset(),
@@ -128,6 +150,7 @@ impl PartitionReader {
                 Some(Err(_)) => break,
             }
         }
+        self.idle = records.is_empty();
         Ok(records)
     }
 
@@ -144,12 +167,31 @@ impl PartitionReader {
         self.skipped
     }
 
-    /// How many records the topic holds beyond what was read, asked from the brokers now: one
-    /// request a broker.
+    /// How many offsets the topic has beyond what was read, asked from the brokers now. Not
+    /// every offset is a record: transactions leave marks. Once a read finds nothing although
+    /// there seems to be something, the next one finds out whether it is only marks.
     ///
     /// # Errors
     /// [`SourceError`] when the brokers do not answer.
-    pub fn behind(&self) -> Result<u64, SourceError> {
+    pub fn behind(&mut self) -> Result<u64, SourceError> {
+        let (mut behind, mut anew) = (0, false);
+        for (partition, end) in self.ends()? {
+            let next = self.next.get(&partition).copied().unwrap_or(0);
+            behind += u64::try_from(end - next).unwrap_or(0);
+            // At its end, and yet not: look again, so that the next end is later than `end`.
+            if self.idle && end > next && self.ended.remove(&partition) {
+                self.probed.insert(partition, end);
+                anew = true;
+            }
+        }
+        if anew {
+            self.assign()?;
+        }
+        Ok(behind)
+    }
+
+    /// The end of every partition, asked from the brokers now: one request a broker.
+    fn ends(&self) -> Result<Vec<(i32, i64)>, SourceError> {
         let failed = |source| {
             SourceError::kafka(format!("cannot ask for the end of {}", self.topic), source)
         };
@@ -160,13 +202,12 @@ impl PartitionReader {
                 .map_err(failed)?;
         }
         let ends = self
-            .consumer
+            .asker
             .offsets_for_times(ends, REQUEST_TIMEOUT)
             .map_err(failed)?;
-        let mut behind = 0;
+        let mut found = Vec::with_capacity(self.next.len());
         for element in ends.elements() {
             element.error().map_err(failed)?;
-            let next = self.next.get(&element.partition()).copied().unwrap_or(0);
             let end = match element.offset() {
                 Offset::Offset(end) => end,
                 Offset::Beginning
@@ -175,9 +216,9 @@ impl PartitionReader {
                 | Offset::Invalid
                 | Offset::OffsetTail(_) => self.watermarks(element.partition())?.1,
             };
-            behind += u64::try_from(end - next).unwrap_or(0);
+            found.push((element.partition(), end));
         }
-        Ok(behind)
+        Ok(found)
     }
 
     /// Looks for partitions that were added since, and reads them from their beginning.
@@ -186,7 +227,7 @@ impl PartitionReader {
     /// [`SourceError`] when the brokers do not answer.
     pub fn refresh(&mut self) -> Result<(), SourceError> {
         let known = self.next.len();
-        for partition in topic_partitions(self.consumer.client(), &self.topic)? {
+        for partition in topic_partitions(self.asker.client(), &self.topic)? {
             self.next.entry(partition).or_insert(0);
         }
         if self.next.len() > known {
@@ -219,7 +260,7 @@ impl PartitionReader {
     }
 
     fn watermarks(&self, partition: i32) -> Result<(i64, i64), SourceError> {
-        self.consumer
+        self.asker
             .fetch_watermarks(&self.topic, partition, REQUEST_TIMEOUT)
             .map_err(|source| {
                 SourceError::kafka(
@@ -227,6 +268,14 @@ impl PartitionReader {
                     source,
                 )
             })
+    }
+}
+
+/// Takes up that `partition` was read to its end: if it was probed, there are no records before
+/// the end that the brokers had told.
+fn note_end(next: &mut BTreeMap<i32, i64>, probed: &mut BTreeMap<i32, i64>, partition: i32) {
+    if let (Some(end), Some(next)) = (probed.remove(&partition), next.get_mut(&partition)) {
+        *next = end.max(*next);
     }
 }
 

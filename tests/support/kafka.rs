@@ -32,7 +32,10 @@ struct Node {
 /// The broker of this test process, started at first use, or why there is none.
 pub fn broker() -> Result<&'static Broker, String> {
     static BROKER: OnceLock<Result<Broker, String>> = OnceLock::new();
-    BROKER.get_or_init(find_or_start).as_ref().map_err(Clone::clone)
+    BROKER
+        .get_or_init(find_or_start)
+        .as_ref()
+        .map_err(Clone::clone)
 }
 
 /// The broker, or `None` after saying that `test` was skipped and why.
@@ -49,7 +52,10 @@ pub fn broker_or_skip(test: &str) -> Option<&'static Broker> {
 fn find_or_start() -> Result<Broker, String> {
     if let Ok(address) = std::env::var("GANNET_TEST_KAFKA") {
         await_ready(&address, Duration::from_secs(10))?;
-        return Ok(Broker { address, node: None });
+        return Ok(Broker {
+            address,
+            node: None,
+        });
     }
     let libs = jars()?;
     let directory = tempfile::Builder::new()
@@ -58,12 +64,18 @@ fn find_or_start() -> Result<Broker, String> {
         .map_err(|error| format!("no temporary directory: {error}"))?;
     let (port, controller) = (free_port()?, free_port()?);
     let properties = directory.path().join("server.properties");
-    std::fs::write(&properties, server_properties(port, controller, &directory.path().join("log")))
-        .map_err(|error| format!("cannot write {}: {error}", properties.display()))?;
+    std::fs::write(
+        &properties,
+        server_properties(port, controller, &directory.path().join("log")),
+    )
+    .map_err(|error| format!("cannot write {}: {error}", properties.display()))?;
     let classpath = format!("{}/*", libs.display());
     let java = |class: &str, arguments: &[&str]| {
         let mut command = Command::new("java");
-        command.args(["-cp", &classpath, class]).args(arguments).current_dir(directory.path());
+        command
+            .args(["-cp", &classpath, class])
+            .args(arguments)
+            .current_dir(directory.path());
         command
     };
     let uuid = output(&mut java("kafka.tools.StorageTool", &["random-uuid"]))?;
@@ -88,14 +100,25 @@ fn find_or_start() -> Result<Broker, String> {
         .spawn()
         .map_err(|error| format!("cannot start sh: {error}"))?;
     let address = format!("127.0.0.1:{port}");
-    let node = Node { keeper: Mutex::new(keeper), directory };
+    let node = Node {
+        keeper: Mutex::new(keeper),
+        directory,
+    };
     await_ready(&address, Duration::from_secs(90)).map_err(|error| {
         let log = std::fs::read_to_string(node.directory.path().join("server.log"));
-        let tail: Vec<String> =
-            log.unwrap_or_default().lines().rev().take(5).map(str::to_owned).collect();
+        let tail: Vec<String> = log
+            .unwrap_or_default()
+            .lines()
+            .rev()
+            .take(5)
+            .map(str::to_owned)
+            .collect();
         format!("{error}; its log ends with {tail:?}")
     })?;
-    Ok(Broker { address, node: Some(node) })
+    Ok(Broker {
+        address,
+        node: Some(node),
+    })
 }
 
 /// The folder with Kafka's jars, fetched once into the build directory.
@@ -108,7 +131,9 @@ fn jars() -> Result<PathBuf, String> {
     }
     std::fs::create_dir_all(&home).map_err(|error| error.to_string())?;
     let (group_and_name, version) = KAFKA.rsplit_once(':').unwrap_or((KAFKA, ""));
-    let (group, name) = group_and_name.split_once(':').unwrap_or((group_and_name, ""));
+    let (group, name) = group_and_name
+        .split_once(':')
+        .unwrap_or((group_and_name, ""));
     let pom = home.join("pom.xml");
     let mut file = std::fs::File::create(&pom).map_err(|error| error.to_string())?;
     write!(
@@ -124,7 +149,11 @@ fn jars() -> Result<PathBuf, String> {
         Command::new("mvn")
             .args(["-q", "-B", "-f"])
             .arg(&pom)
-            .args(["dependency:copy-dependencies", "-DincludeScope=runtime", &directory])
+            .args([
+                "dependency:copy-dependencies",
+                "-DincludeScope=runtime",
+                &directory,
+            ])
             .current_dir(&home),
     )
     .map_err(|error| format!("maven cannot bring {KAFKA}: {error}"))?;
@@ -134,12 +163,18 @@ fn jars() -> Result<PathBuf, String> {
 
 /// Runs a command to its end; its standard output, or why it failed.
 fn output(command: &mut Command) -> Result<String, String> {
-    let output = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| error.to_string())?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
         let errors = String::from_utf8_lossy(&output.stderr);
-        let first = errors.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let first = errors
+            .lines()
+            .find(|line| !line.trim().is_empty())
+            .unwrap_or_default();
         Err(format!("{}: {first}", output.status))
     }
 }
