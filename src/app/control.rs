@@ -40,9 +40,9 @@ pub(super) struct Control {
     exporter: Exporter,
     health: Arc<Health>,
     reloader: Arc<Reloader>,
-    /// Asked to load feeds while there is no snapshot yet.
-    asked: Notify,
     stop: Arc<AtomicBool>,
+    /// Cuts the wait before the feeds are tried again short.
+    hurry: Notify,
 }
 
 /// The signals that are served.
@@ -76,8 +76,8 @@ impl Control {
             exporter,
             health: Arc::default(),
             reloader: Arc::new(reloader),
-            asked: Notify::new(),
             stop: Arc::default(),
+            hurry: Notify::new(),
         }
     }
 
@@ -94,7 +94,7 @@ impl Control {
                 started.map_err(AppError::Runtime)?;
                 false
             }
-            () = signals.stop(&self.asked) => true,
+            () = signals.stop(&self.hurry) => true,
         };
         if !stopped {
             self.serve(&mut signals, &stages).await;
@@ -104,7 +104,7 @@ impl Control {
         self.stop.store(true, Ordering::Relaxed);
         let clean = tokio::select! {
             clean = self.join(stages) => clean,
-            () = signals.stop(&self.asked) => {
+            () = signals.stop(&self.hurry) => {
                 tracing::warn!("asked twice: stopping at once");
                 false
             }
@@ -150,10 +150,10 @@ impl Control {
     async fn start(&self, stages: &mut Stages) -> std::io::Result<()> {
         if self.matches() {
             let observer = ReloadObserver::register(&self.health);
-            while !self.reload(&observer).await {
+            while !publish(self.build().await, &observer) {
                 tokio::select! {
                     () = tokio::time::sleep(FEEDS_RETRY) => {}
-                    () = self.asked.notified() => tracing::info!("reloading feeds"),
+                    () = self.hurry.notified() => {}
                 }
             }
         }
@@ -247,20 +247,28 @@ impl Control {
         }
     }
 
-    /// Serves signals until one asks to stop, or a stage has ended by itself.
+    /// Serves signals until one asks to stop, or a stage has ended by itself. A request to
+    /// reload that comes while a build runs makes one more build after it.
     async fn serve(&self, signals: &mut Signals, stages: &Stages) {
         let observer = ReloadObserver::register(&self.health);
-        let mut retire = tokio::time::interval(RETIRE_EVERY);
+        let mut look_after = tokio::time::interval(RETIRE_EVERY);
+        let (mut building, mut asked_again) = (None, false);
         loop {
             tokio::select! {
-                asked = signals.next() => match asked {
-                    Ask::Stop => return,
-                    Ask::Reload => {
-                        tracing::info!("reloading feeds");
-                        self.reload(&observer).await;
-                    }
+                asked = signals.next() => match (asked, &building) {
+                    (Ask::Stop, _) => return,
+                    (Ask::Reload, Some(_)) => asked_again = true,
+                    (Ask::Reload, None) => building = Some(self.build()),
                 },
-                _ = retire.tick() => {
+                _ = look_after.tick() => {
+                    if building.as_ref().is_some_and(Task::is_finished)
+                        && let Some(done) = building.take()
+                    {
+                        publish(done.await, &observer);
+                        if std::mem::take(&mut asked_again) {
+                            building = Some(self.build());
+                        }
+                    }
                     let reloader = Arc::clone(&self.reloader);
                     let _ = tokio::task::spawn_blocking(move || reloader.retire()).await;
                     if stages.ended() {
@@ -272,19 +280,11 @@ impl Control {
         }
     }
 
-    /// Builds a snapshot off the runtime's own threads; whether one was published.
-    async fn reload(&self, observer: &ReloadObserver) -> bool {
+    /// Starts to build a snapshot, off the runtime's own threads.
+    fn build(&self) -> Task<Reload> {
+        tracing::info!("loading feeds");
         let reloader = Arc::clone(&self.reloader);
-        match tokio::task::spawn_blocking(move || reloader.reload()).await {
-            Ok(reload) => {
-                observer.report(&reload);
-                matches!(reload, Reload::Published(_))
-            }
-            Err(error) => {
-                tracing::error!(%error, "a build failed; the snapshot in use stays");
-                false
-            }
-        }
+        tokio::task::spawn_blocking(move || reloader.reload())
     }
 
     /// Waits for the stages, as long as a drain may take; whether nothing was left.
@@ -308,6 +308,20 @@ impl Control {
             );
         }
         left == 0 && identified
+    }
+}
+
+/// Tells what a build came to; whether a snapshot was published.
+fn publish(done: Result<Reload, tokio::task::JoinError>, observer: &ReloadObserver) -> bool {
+    match done {
+        Ok(reload) => {
+            observer.report(&reload);
+            matches!(reload, Reload::Published(_))
+        }
+        Err(error) => {
+            tracing::error!(%error, "a build failed; the snapshot in use stays");
+            false
+        }
     }
 }
 
@@ -342,10 +356,11 @@ impl Signals {
         }
     }
 
-    /// Ends when a signal asks to stop; `reload` is told of those that ask for a reload.
-    async fn stop(&mut self, reload: &Notify) {
+    /// Ends when a signal asks to stop; one that asks to reload hurries whoever waits to try
+    /// again.
+    async fn stop(&mut self, hurry: &Notify) {
         while self.next().await != Ask::Stop {
-            reload.notify_one();
+            hurry.notify_one();
         }
     }
 }

@@ -213,6 +213,7 @@ impl IdentifyObserver {
                 self.metrics.leases.set(*known as u64);
                 self.metrics.lease_rejects.add(&[*rejected]);
             }
+            IdentifyOutput::Idle => self.health.identify(None),
             IdentifyOutput::Sent { episodes } => self.metrics.episodes_sent.add(*episodes),
             IdentifyOutput::Totals { episodes, victims } => {
                 self.metrics.episodes.set(*episodes);

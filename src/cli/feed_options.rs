@@ -1,18 +1,19 @@
 //! `--feed [FORMAT:]PATH` and `--input [FORMAT:]PATH`: what stands before the colon, and what
 //! holds when nothing does.
 
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::bail;
-
 use crate::config::{CsvColumns, FeedConfig};
-use crate::feeds::{LoadError, Loaded, load};
+use crate::feeds::{LoadError, Loaded, LoadedFeed, load};
 use crate::model::{EventFormat, FeedFormat, NameEngine, Named, Role};
 use crate::snapshot::BuildOptions;
 use crate::source::FileInput;
 
-use super::terminal;
+use super::{Usage, terminal};
 
 /// Feeds on a command line.
 #[derive(clap::Args, Debug)]
@@ -20,11 +21,11 @@ pub(super) struct FeedArguments {
     /// A feed: plain, hosts, adblock, csv or gannet-json, by default by the name's ending, else
     /// plain. A directory is read file by file. Repeatable.
     #[arg(long = "feed", value_name = "[FORMAT:]PATH")]
-    pub(super) feeds: Vec<String>,
+    pub(super) feeds: Vec<OsString>,
 
     /// A feed of allow rules: the longer name or prefix wins, at the same length allow wins.
     #[arg(long = "allow", value_name = "[FORMAT:]PATH")]
-    pub(super) allow: Vec<String>,
+    pub(super) allow: Vec<OsString>,
 
     /// What finds names: `table` or `aho-corasick` (see the README for what each costs).
     #[arg(long, value_name = "ENGINE", default_value = "table", value_parser = engine)]
@@ -36,14 +37,36 @@ fn engine(text: &str) -> Result<NameEngine, String> {
 }
 
 impl FeedArguments {
-    /// The feeds as a configuration would have them.
-    pub(super) fn configs(&self) -> Vec<FeedConfig> {
+    /// The feeds as a configuration would have them. Files of one name in several directories
+    /// are named by their paths.
+    ///
+    /// # Errors
+    /// [`Usage`] when there is none, when one is given twice, or when what stands before a
+    /// colon is no format.
+    pub(super) fn configs(&self) -> Result<Vec<FeedConfig>, Usage> {
         let feeds = self.feeds.iter().map(|text| (text, Role::C2));
         let allow = self.allow.iter().map(|text| (text, Role::Allow));
-        feeds
+        let mut configs = feeds
             .chain(allow)
             .map(|(text, role)| feed_config(text, role))
-            .collect()
+            .collect::<Result<Vec<_>, Usage>>()?;
+        if self.feeds.is_empty() {
+            return Err(Usage(
+                "nothing to look for: give --feed [FORMAT:]PATH or -c FILE".to_owned(),
+            ));
+        }
+        let names: Vec<String> = configs.iter().map(|feed| feed.name.clone()).collect();
+        let mut paths = BTreeSet::new();
+        for feed in &mut configs {
+            if !paths.insert(feed.path.clone()) {
+                let path = feed.path.display();
+                return Err(Usage(format!("feed {path} is given twice: leave one out")));
+            }
+            if names.iter().filter(|name| **name == feed.name).count() > 1 {
+                feed.name = feed.path.display().to_string();
+            }
+        }
+        Ok(configs)
     }
 
     /// How the snapshot is built.
@@ -56,15 +79,14 @@ impl FeedArguments {
 }
 
 /// The feed that `[FORMAT:]PATH` names.
-fn feed_config(text: &str, role: Role) -> FeedConfig {
-    let (format, path) = split_format::<FeedFormat>(text);
-    let path = PathBuf::from(path);
+fn feed_config(text: &OsStr, role: Role) -> Result<FeedConfig, Usage> {
+    let (format, path) = split_format::<FeedFormat>(text)?;
     let name = path
         .file_stem()
         .unwrap_or(path.as_os_str())
         .to_string_lossy()
         .into_owned();
-    FeedConfig {
+    Ok(FeedConfig {
         name,
         format: format.unwrap_or_else(|| guess_feed_format(&path)),
         path,
@@ -77,34 +99,50 @@ fn feed_config(text: &str, role: Role) -> FeedConfig {
         ignore_ports: false,
         overrides: false,
         columns: CsvColumns::default(),
-    }
+    })
 }
 
 /// The file that `[FORMAT:]PATH` names.
-pub(super) fn file_input(text: &str) -> anyhow::Result<FileInput> {
-    let (format, path) = split_format::<EventFormat>(text);
-    let path = PathBuf::from(path);
+///
+/// # Errors
+/// [`Usage`] when its format is not known.
+pub(super) fn file_input(text: &OsStr) -> Result<FileInput, Usage> {
+    let (format, path) = split_format::<EventFormat>(text)?;
     let Some(format) = format.or_else(|| guess_event_format(&path)) else {
         let known: Vec<&str> = EventFormat::ALL
             .iter()
             .map(|format| format.as_str())
             .collect();
-        bail!(
-            "cannot tell the format of {text} from its name: write FORMAT:PATH, with one of {}",
+        return Err(Usage(format!(
+            "cannot tell the format of {} from its name: write FORMAT:PATH, with one of {}",
+            path.display(),
             known.join(", ")
-        );
+        )));
     };
     Ok(FileInput { path, format })
 }
 
-/// The format before the first colon, if it is one, and the rest.
-fn split_format<F: Named>(text: &str) -> (Option<F>, &str) {
-    match text.split_once(':') {
-        Some((format, path)) => match F::from_name(format) {
-            Ok(format) => (Some(format), path),
-            Err(_) => (None, text),
-        },
-        None => (None, text),
+/// The format before the first colon, if it is one, and the path after it.
+///
+/// # Errors
+/// [`Usage`] when a word before a colon is no format and all of it no file either.
+fn split_format<F: Named>(text: &OsStr) -> Result<(Option<F>, PathBuf), Usage> {
+    let whole = PathBuf::from(text);
+    let mut parts = text.as_bytes().splitn(2, |&byte| byte == b':');
+    let (Some(word), Some(path)) = (parts.next(), parts.next()) else {
+        return Ok((None, whole));
+    };
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-' || *byte == b'_';
+    let Some(word) = std::str::from_utf8(word)
+        .ok()
+        .filter(|word| !word.is_empty() && word.bytes().all(|byte| is_word(&byte)))
+    else {
+        return Ok((None, whole));
+    };
+    match F::from_name(word) {
+        Ok(format) => Ok((Some(format), PathBuf::from(OsStr::from_bytes(path)))),
+        Err(_) if whole.exists() => Ok((None, whole)),
+        Err(error) => Err(Usage(format!("{}: {error}", whole.display()))),
     }
 }
 
@@ -154,24 +192,43 @@ fn guess_event_format(path: &Path) -> Option<EventFormat> {
 pub(super) fn load_feeds(feeds: &[FeedConfig], options: BuildOptions) -> anyhow::Result<Loaded> {
     let loaded = load(feeds, options, 1).map_err(|errors| all_of(&errors))?;
     for feed in &loaded.feeds {
-        let refused = feed.report.refused_total();
-        if refused > 0 {
-            let reasons: Vec<String> = feed
-                .report
-                .refused
-                .iter()
-                .map(|(reason, count)| format!("{reason} {}", terminal::thousands(*count)))
-                .collect();
-            terminal::complain(&format!(
-                "feed {}: {} of {} rows refused ({})",
-                feed.name,
-                terminal::thousands(refused),
-                terminal::thousands(feed.report.rows),
-                reasons.join(", ")
-            ));
+        for line in remarks(feed) {
+            terminal::complain(&line);
         }
     }
     Ok(loaded)
+}
+
+/// What of a feed will not be found as it is written: rows that were refused, and names that
+/// are listed without what is below them.
+fn remarks(feed: &LoadedFeed) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (name, refused) = (&feed.name, feed.report.refused_total());
+    if refused > 0 {
+        let reasons: Vec<String> = feed
+            .report
+            .refused
+            .iter()
+            .map(|(reason, count)| format!("{reason} {}", terminal::thousands(*count)))
+            .collect();
+        let first = feed.report.samples.first().map_or(String::new(), |row| {
+            let (file, line) = (row.file.display(), row.line);
+            format!("; the first: {file}:{line} `{}`", row.text)
+        });
+        lines.push(format!(
+            "feed {name}: {} of {} rows refused ({}){first}",
+            terminal::thousands(refused),
+            terminal::thousands(feed.report.rows),
+            reasons.join(", "),
+        ));
+    }
+    if feed.narrowed > 0 {
+        lines.push(format!(
+            "feed {name}: {} names match only themselves, since others register names below them",
+            terminal::thousands(feed.narrowed)
+        ));
+    }
+    lines
 }
 
 /// All errors of a load as one, each with its causes.
@@ -207,19 +264,47 @@ mod tests {
             ("what.bin", None),
             ("-", None),
         ] {
-            assert_eq!(
-                file_input(text).ok().map(|input| input.format),
-                expected,
-                "{text}"
-            );
+            let input = file_input(OsStr::new(text));
+            assert_eq!(input.ok().map(|input| input.format), expected, "{text}");
         }
+        let feed = feed_config(OsStr::new("hosts:/x.txt"), Role::C2).unwrap();
         assert_eq!(
-            feed_config("C:/x.txt", Role::C2).path,
-            PathBuf::from("C:/x.txt")
+            (feed.format, feed.path),
+            (FeedFormat::Hosts, PathBuf::from("/x.txt"))
         );
+        let odd = OsStr::from_bytes(b"dnstap:a\xff:b");
+        let path = file_input(odd).unwrap().path;
+        assert_eq!(path.as_os_str().as_bytes(), b"a\xff:b");
+    }
+
+    #[test]
+    fn a_word_that_is_no_format_is_told_with_those_that_are() {
+        let error = file_input(OsStr::new("zeekjson:dns.log")).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("zeekjson:dns.log: `zeekjson` is not one of zeek-json, "));
+        let path = file_input(OsStr::new("./a:b.log")).unwrap().path;
+        assert_eq!(path, PathBuf::from("./a:b.log"));
+    }
+
+    #[test]
+    fn feeds_of_one_name_are_told_apart_and_one_feed_is_given_once() {
+        let names = |feeds: &[&str]| {
+            let arguments = FeedArguments {
+                feeds: feeds.iter().map(OsString::from).collect(),
+                allow: vec!["fine.txt".into()],
+                names: NameEngine::Table,
+            };
+            arguments
+                .configs()
+                .map(|feeds| feeds.into_iter().map(|feed| feed.name).collect::<Vec<_>>())
+                .map_err(|error| error.to_string())
+        };
         assert_eq!(
-            feed_config("hosts:/x.txt", Role::C2).format,
-            FeedFormat::Hosts
+            names(&["a/x.txt", "b/x.txt", "y.txt"]).unwrap(),
+            ["a/x.txt", "b/x.txt", "y", "fine"]
         );
+        assert!(names(&["y.txt", "hosts:y.txt"]).is_err());
+        assert!(names(&["fine.txt"]).is_err());
+        assert!(names(&[]).is_err());
     }
 }

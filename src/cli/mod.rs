@@ -22,6 +22,9 @@ use crate::config::{Config, ConfigErrors};
 /// Exit code of a run that failed.
 const FAILED: u8 = 1;
 
+/// Exit code of a command line that cannot be meant, as the parser of arguments uses it.
+const USAGE: u8 = 2;
+
 /// Exit code of a configuration that cannot be used (`EX_CONFIG`).
 const CONFIGURATION: u8 = 78;
 
@@ -54,6 +57,11 @@ enum Command {
     /// Turns episodes into the operation's report: one self-contained page.
     Report(report::Arguments),
 }
+
+/// A command line that cannot be meant, with what to write instead.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
 
 /// What a subcommand came to.
 type Outcome = Result<ExitCode, anyhow::Error>;
@@ -88,7 +96,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 return ExitCode::from(CONFIGURATION);
             }
             terminal::complain(&format!("gannet: {error:#}"));
-            ExitCode::from(FAILED)
+            ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILED })
         }
     }
 }

@@ -1,23 +1,25 @@
 //! `gannet scan`: the data path over files and standard input.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
 use serde_json::json;
 
 use super::feed_options::{FeedArguments, file_input, load_feeds};
 use super::terminal::{self, thousands};
-use super::{FAILED, Outcome, load_config};
+use super::{FAILED, Outcome, Usage, load_config};
 use crate::app;
+use crate::config::FeedConfig;
 use crate::hits::Orientation;
 use crate::model::{Named, OutputFormat};
 use crate::pipeline::{Scan, ScanProgress, ScanReport, scan};
 use crate::sink::FileSink;
 use crate::snapshot::BuildOptions;
-use crate::source::FileInput;
+use crate::source::{FileError, FileInput};
 
 /// The arguments of `gannet scan`.
 #[derive(clap::Args)]
@@ -26,12 +28,12 @@ pub(super) struct Arguments {
     feeds: FeedArguments,
 
     /// A configuration, for its feeds and networks.
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["feeds", "allow"])]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["feeds", "allow", "names"])]
     config: Option<PathBuf>,
 
     /// A file of events (plain, gzip or zstd), `FORMAT:-` for standard input. Repeatable.
     #[arg(long = "input", value_name = "[FORMAT:]PATH", required = true)]
-    inputs: Vec<String>,
+    inputs: Vec<OsString>,
 
     /// Where hits go, opened in place; default: standard output.
     #[arg(long, value_name = "PATH")]
@@ -51,6 +53,10 @@ pub(super) struct Arguments {
     summary: Option<PathBuf>,
 }
 
+/// Most inputs of one scan.
+const INPUTS_MAX: usize = 65_535;
+
+/// The output format that `text` names.
 fn output_format(text: &str) -> Result<OutputFormat, String> {
     OutputFormat::from_name(text).map_err(|error| error.to_string())
 }
@@ -61,14 +67,24 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         .inputs
         .iter()
         .map(|text| file_input(text))
-        .collect::<anyhow::Result<_>>()?;
+        .collect::<Result<_, Usage>>()?;
+    if inputs.len() > INPUTS_MAX {
+        let refusal = format!("more than {INPUTS_MAX} inputs: scan them in several runs");
+        return Err(Usage(refusal).into());
+    }
     let (feeds, options, orientation) = what_to_look_for(arguments)?;
+    refuse_to_overwrite(arguments, &inputs, &feeds)?;
     let loaded = load_feeds(&feeds, options)?;
     let summary_to_stdout = arguments.summary.as_deref() == Some("-".as_ref());
     let hits = match &arguments.output {
         Some(path) => Some(FileSink::open(path)?),
         None if summary_to_stdout => None,
         None => Some(FileSink::open("-".as_ref())?),
+    };
+    // Opened before the work, so that a path that cannot be written is told at once.
+    let counts = match &arguments.summary {
+        Some(path) => Some(FileSink::open(path)?),
+        None => None,
     };
     let threads = arguments.threads.map_or_else(
         || std::thread::available_parallelism().map_or(1, usize::from),
@@ -89,11 +105,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let report = with_progress(&inputs, &progress, || scan(&work))?;
     let seconds = started.elapsed().as_secs_f64();
     let summary = summary(&report, &loaded.snapshot, threads, seconds);
-    match &arguments.summary {
-        Some(_) if summary_to_stdout => terminal::print_json(&summary)?,
-        Some(path) => std::fs::write(path, format!("{summary}\n"))
-            .with_context(|| format!("cannot write {}", path.display()))?,
-        None => {}
+    if let Some(counts) = counts {
+        counts.write(format!("{summary}\n").as_bytes())?;
     }
     say(&report, seconds);
     Ok(if report.failed.is_empty() {
@@ -106,7 +119,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 /// Feeds, how they are built, and networks: from the configuration or the command line.
 fn what_to_look_for(
     arguments: &Arguments,
-) -> anyhow::Result<(Vec<crate::config::FeedConfig>, BuildOptions, Orientation)> {
+) -> anyhow::Result<(Vec<FeedConfig>, BuildOptions, Orientation)> {
     if let Some(path) = &arguments.config {
         let config = load_config(path)?;
         let orientation = app::orientation(&config.networks);
@@ -116,15 +129,59 @@ fn what_to_look_for(
             orientation,
         ));
     }
-    let feeds = arguments.feeds.configs();
-    if feeds.is_empty() {
-        bail!("nothing to look for: give --feed [FORMAT:]PATH or -c FILE");
-    }
     Ok((
-        feeds,
+        arguments.feeds.configs()?,
         arguments.feeds.build_options(),
         Orientation::default(),
     ))
+}
+
+/// Refuses an output that is also something to read: opening it would empty it.
+///
+/// # Errors
+/// [`Usage`] with both.
+fn refuse_to_overwrite(
+    arguments: &Arguments,
+    inputs: &[FileInput],
+    feeds: &[FeedConfig],
+) -> Result<(), Usage> {
+    let inputs = inputs.iter().map(|input| &input.path);
+    let feeds = feeds.iter().map(|feed| &feed.path);
+    let read: Vec<&PathBuf> = inputs.chain(feeds).chain(&arguments.config).collect();
+    let written = [
+        ("--output", &arguments.output),
+        ("--summary", &arguments.summary),
+    ];
+    for (option, path) in written {
+        let Some(path) = path else { continue };
+        if let Some(other) = read.iter().find(|other| same_file(path, other)) {
+            return Err(Usage(format!(
+                "{option} {} would overwrite {}, which is to be read: choose another path",
+                path.display(),
+                other.display()
+            )));
+        }
+    }
+    match (&arguments.output, &arguments.summary) {
+        (Some(hits), Some(counts)) if hits == counts || same_file(hits, counts) => {
+            let path = hits.display();
+            Err(Usage(format!(
+                "--output and --summary are both {path}: choose two paths"
+            )))
+        }
+        (Some(_) | None, Some(_) | None) => Ok(()),
+    }
+}
+
+/// Whether both paths lead to one regular file, by whatever links.
+fn same_file(one: &Path, other: &Path) -> bool {
+    let id = |path: &Path| {
+        let metadata = std::fs::metadata(path).ok()?;
+        metadata
+            .is_file()
+            .then_some((metadata.dev(), metadata.ino()))
+    };
+    id(one).is_some_and(|one| id(other) == Some(one))
 }
 
 /// Runs `work`, drawing a progress line meanwhile if standard error is a terminal.
@@ -206,7 +263,7 @@ fn summary(
         "indicators": snapshot.indicators(),
         "allow_rules": snapshot.allow_rules(),
         "snapshot": {"generation": snapshot.generation(), "hash": snapshot.hash()},
-        "failed": report.failed.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "failed": report.failed.iter().map(with_cause).collect::<Vec<_>>(),
         "peak_rss_bytes": terminal::peak_rss_bytes(),
     })
 }
@@ -228,7 +285,12 @@ fn say(report: &ScanReport, seconds: f64) {
         terminal::complain(&format!("{}: record {ordinal}: {reason}", path.display()));
     }
     for error in &report.failed {
-        let cause = std::error::Error::source(error).map_or(String::new(), |c| format!(": {c}"));
-        terminal::complain(&format!("gannet: {error}{cause}"));
+        terminal::complain(&format!("gannet: {}", with_cause(error)));
     }
+}
+
+/// An error and what the system or the decompressor said.
+fn with_cause(error: &FileError) -> String {
+    let cause = std::error::Error::source(error).map_or(String::new(), |c| format!(": {c}"));
+    format!("{error}{cause}")
 }

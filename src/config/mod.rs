@@ -280,7 +280,7 @@ pub struct LeaseSource {
 pub enum LeaseLocation {
     /// A Kafka topic, read whole at every start.
     Topic(String),
-    /// A file, read at start and on SIGHUP.
+    /// A file, read when the stage starts.
     Path(PathBuf),
 }
 

@@ -18,15 +18,15 @@ const EVENT_FP: &str = "gannet.event_fp.1";
 const UNKNOWN: i64 = -1;
 
 /// The id of the hit of `found` in the item at `position`, whose record has the timestamp
-/// `record_time_ms`.
-pub(super) fn hit_id(position: &Position, record_time_ms: Option<i64>, found: &Match) -> HitId {
+/// `time_ms`.
+pub(super) fn hit_id(position: &Position, time_ms: i64, found: &Match) -> HitId {
     let mut hasher = IdHasher::new(HIT_ID);
     hasher
         .bytes(position.cluster.as_bytes())
         .bytes(position.topic.as_bytes())
         .number(i64::from(position.partition))
         .number(position.offset)
-        .number(record_time_ms.unwrap_or(UNKNOWN))
+        .number(time_ms)
         .number(i64::from(position.index))
         .bytes(found.class.as_bytes())
         .bytes(with_length(found).as_bytes());
@@ -108,9 +108,9 @@ mod tests {
         let asked = dns_event_of(dns("www.bad.example"));
         let sent = event_of(flow("198.51.100.7:50000", "[2001:db8::1]:443"));
         let actual = [
-            hit_id(&position(), Some(1_767_225_600_140), &name).to_string(),
-            hit_id(&position(), None, &name).to_string(),
-            hit_id(&position(), Some(1_767_225_600_140), &address).to_string(),
+            hit_id(&position(), 1_767_225_600_140, &name).to_string(),
+            hit_id(&position(), UNKNOWN, &name).to_string(),
+            hit_id(&position(), 1_767_225_600_140, &address).to_string(),
             event_fp(&asked).to_string(),
             event_fp(&sent).to_string(),
         ];
@@ -129,16 +129,16 @@ mod tests {
         let base = position();
         let name = name_match("bad.example");
         let mut ids = vec![
-            hit_id(&base, Some(1), &name),
-            hit_id(&base, Some(2), &name),
-            hit_id(&base, None, &name),
-            hit_id(&base, Some(1), &name_match("worse.example")),
+            hit_id(&base, 1, &name),
+            hit_id(&base, 2, &name),
+            hit_id(&base, UNKNOWN, &name),
+            hit_id(&base, 1, &name_match("worse.example")),
         ];
         let pattern = Match {
             class: "pattern",
             ..name.clone()
         };
-        ids.push(hit_id(&base, Some(1), &pattern));
+        ids.push(hit_id(&base, 1, &pattern));
         for moved in [
             Position {
                 cluster: "b".into(),
@@ -161,7 +161,7 @@ mod tests {
                 ..base.clone()
             },
         ] {
-            ids.push(hit_id(&moved, Some(1), &name));
+            ids.push(hit_id(&moved, 1, &name));
         }
         let count = ids.len();
         ids.sort();
@@ -171,17 +171,14 @@ mod tests {
             observer: Some("other".into()),
             ..base.clone()
         };
-        assert_eq!(
-            hit_id(&observed, Some(1), &name),
-            hit_id(&base, Some(1), &name)
-        );
+        assert_eq!(hit_id(&observed, 1, &name), hit_id(&base, 1, &name));
     }
 
     #[test]
     fn an_address_is_its_longest_prefix() {
         let id = |value: &str| {
             let found = address_match(value, Field::Source);
-            hit_id(&position(), None, &found)
+            hit_id(&position(), UNKNOWN, &found)
         };
         assert_eq!(id("203.0.113.66"), id("203.0.113.66/32"));
         assert_eq!(id("2001:db8::1"), id("2001:db8::1/128"));

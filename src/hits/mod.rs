@@ -40,7 +40,8 @@ pub struct HitContext<'a> {
     pub snapshot: &'a SnapshotId,
     /// When the batch was judged.
     pub matched_at: EventTime,
-    /// The record's timestamp, in milliseconds since the epoch.
+    /// The record's timestamp, in milliseconds since the epoch; `None` for items of files, whose
+    /// ids hash the time of the event instead, so that rotated files of one name differ.
     pub record_time_ms: Option<i64>,
 }
 
@@ -57,13 +58,16 @@ pub fn hits(
         return;
     }
     let event_fp = ids::event_fp(event);
+    let time_ms = context
+        .record_time_ms
+        .unwrap_or_else(|| event.time.millis());
     out.extend(matches.into_iter().map(|found| {
         let ends = orient::ends(event, &found, &context.orientation.own);
         let (field, side) = orient::place(event, &found, &ends);
         let reason = victim::reason(event, &found, &ends, side, context.orientation);
         let (kind, truncated) = facts(event, &ends);
         Hit {
-            hit_id: ids::hit_id(position, context.record_time_ms, &found),
+            hit_id: ids::hit_id(position, time_ms, &found),
             event_fp,
             event_time: event.time,
             time_source: event.time_source,

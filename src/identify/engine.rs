@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use redb::{ReadableTable, ReadableTableMetadata, WriteTransaction};
+use redb::{Durability, ReadableTable, ReadableTableMetadata, WriteTransaction};
 
 use super::encoding::decode_episode;
 use super::leases::LeaseTable;
@@ -226,7 +226,10 @@ impl Identifier {
         if sent.is_empty() {
             return Ok(());
         }
-        let txn = self.store.write()?;
+        let mut txn = self.store.write()?;
+        // It reaches the disk with the next step; if a crash comes first, they are sent again.
+        txn.set_durability(Durability::None)
+            .map_err(|error| IdentifyError::Store(Box::new(error.into())))?;
         let mut writer = EpisodeWriter::open(&txn, self.intervals())?;
         for due in sent {
             writer.sent(due.episode.episode_id, (due.revision, due.at))?;

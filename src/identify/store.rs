@@ -159,6 +159,9 @@ impl Store {
             path: path.to_owned(),
             source: Box::new(error),
         };
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory).map_err(|error| failed(error.into()))?;
+        }
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         // It says who is a victim of what: nobody's business but ours.

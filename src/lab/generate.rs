@@ -40,7 +40,7 @@ pub enum GenerateError {
     #[error("cannot plan the operation")]
     Plan(#[from] OperationError),
     /// The directory has something in it.
-    #[error("{path} is not empty")]
+    #[error("{path} is not empty: an operation needs a new or empty directory")]
     NotEmpty {
         /// The directory.
         path: PathBuf,

@@ -24,7 +24,7 @@ pub enum NameProbe {
     Miss,
     /// Something listed may cover it.
     Candidate,
-    /// It is no name that could be listed.
+    /// It is no name that could be listed, nor below one that is.
     Unfit(NameError),
 }
 
@@ -48,7 +48,8 @@ pub struct Full;
 
 impl NameTable {
     /// Whether something listed covers `raw`, which is parsed as [`DomainName::parse`] does: any
-    /// case, a trailing dot, escapes, other scripts. Exactly [`Self::covering`] on the parsed name.
+    /// case, a trailing dot, escapes, other scripts. Exactly [`Self::covering`] on the parsed name,
+    /// or on what [`DomainName::parse_below`] finds of an unfit one.
     ///
     /// No allocation for ASCII names without escapes.
     #[inline]
@@ -235,13 +236,17 @@ fn bit(scope: Scope) -> u8 {
     }
 }
 
-/// The probe of any raw name by way of [`DomainName::parse`]: slow, and right for every input.
-pub(super) fn probe_parsed(raw: &[u8], covered: impl FnOnce(DomainName<'_>) -> bool) -> NameProbe {
+/// The probe of any raw name by way of [`DomainName::parse`]: slow, and right for every input. Of
+/// an unfit name the part counts that [`DomainName::parse_below`] finds.
+pub(super) fn probe_parsed(raw: &[u8], covered: impl Fn(DomainName<'_>) -> bool) -> NameProbe {
     let mut scratch = [0; NAME_LEN_MAX];
     match DomainName::parse(raw, &mut scratch) {
         Ok(name) if covered(name) => NameProbe::Candidate,
         Ok(_) => NameProbe::Miss,
-        Err(error) => NameProbe::Unfit(error),
+        Err(error) => match DomainName::parse_below(raw, &mut scratch) {
+            Some(name) if covered(name) => NameProbe::Candidate,
+            Some(_) | None => NameProbe::Unfit(error),
+        },
     }
 }
 

@@ -103,6 +103,35 @@ impl<'a> DomainName<'a> {
             .map_err(|_| NameError::BadByte)
     }
 
+    /// What can still be said of a name that [`Self::parse`] refuses: the labels right of the
+    /// last unfit one, below a `*` that stands for all others and that no feed can list. Tunnels
+    /// put raw bytes into labels, and what is above those is listed all the same. `None` when
+    /// nothing is left. O(`raw.len()`); allocates as [`Self::parse`] does.
+    pub fn parse_below(raw: &[u8], scratch: &'a mut NameBuf) -> Option<Self> {
+        let raw = raw.strip_suffix(b".").unwrap_or(raw);
+        let mut rest = raw;
+        let mut fit = raw;
+        while !rest.is_empty() {
+            let (label, after) = split_label(rest);
+            let mut parsed = [0; NAME_LEN_MAX];
+            if DomainName::parse(label, &mut parsed).is_err() || rest.len() == raw.len() {
+                fit = after;
+            }
+            rest = after;
+        }
+        // Of too many labels, as many as find room behind the star.
+        while fit.len() + STAR.len() > NAME_LEN_MAX {
+            (_, fit) = split_label(fit);
+        }
+        let mut parsed = [0; NAME_LEN_MAX];
+        let below = DomainName::parse(fit, &mut parsed).ok()?.0.as_bytes();
+        let text = scratch.get_mut(..STAR.len() + below.len())?;
+        let (star, rest) = text.split_at_mut(STAR.len());
+        star.copy_from_slice(STAR);
+        rest.copy_from_slice(below);
+        std::str::from_utf8(text).ok().map(Self)
+    }
+
     /// The rare way: escapes and names that are not ASCII.
     fn parse_slow(raw: &[u8], scratch: &'a mut NameBuf) -> Result<Self, NameError> {
         let plain = unescape(raw)?;
@@ -159,6 +188,24 @@ impl fmt::Display for DomainName<'_> {
     }
 }
 
+/// What stands for labels that cannot be told.
+const STAR: &[u8] = b"*.";
+
+/// The first label of a name as written, and what follows its dot.
+fn split_label(raw: &[u8]) -> (&[u8], &[u8]) {
+    let mut escaped = false;
+    let end = raw.iter().position(|&byte| {
+        let ends = byte == b'.' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    });
+    match end.and_then(|end| raw.split_at_checked(end)) {
+        Some((label, dotted)) => (label, dotted.get(1..).unwrap_or_default()),
+        None => (raw, &[]),
+    }
+}
+
+/// Checks the length of a label.
 fn check_label(len: usize) -> Result<(), NameError> {
     match len {
         0 => Err(NameError::EmptyLabel),
@@ -299,6 +346,37 @@ mod tests {
     }
 
     #[test]
+    fn of_an_unfit_name_what_is_right_of_the_last_unfit_label_counts() {
+        let long = format!("{}.bad.example", "a".repeat(64));
+        let longer = format!("{}bad.example", "abcdefg.".repeat(40));
+        let kept = format!("*.{}bad.example", "abcdefg.".repeat(30));
+        for (raw, expected) in [
+            (&b"a b.t.Bad.Example."[..], Some("*.t.bad.example")),
+            (b"a b.ok.c d.bad.example", Some("*.bad.example")),
+            (b"\xff\xfe.bad.example", Some("*.bad.example")),
+            (br"\200\201.x.bad.example", Some("*.x.bad.example")),
+            (br"a\.b.bad.example", Some("*.bad.example")),
+            (br"a\\.bad.example", Some("*.bad.example")),
+            (b"a..bad.example", Some("*.bad.example")),
+            (b".bad.example", Some("*.bad.example")),
+            (
+                "a b.b\u{fc}cher.example".as_bytes(),
+                Some("*.xn--bcher-kva.example"),
+            ),
+            (long.as_bytes(), Some("*.bad.example")),
+            (longer.as_bytes(), Some(&kept)),
+            (b"bad.exam ple", None),
+            (b"a b", None),
+            (b"", None),
+            (b".", None),
+        ] {
+            let mut scratch = [0; NAME_LEN_MAX];
+            let actual = DomainName::parse_below(raw, &mut scratch).map(DomainName::as_str);
+            assert_eq!(actual, expected, "input {:?}", String::from_utf8_lossy(raw));
+        }
+    }
+
+    #[test]
     fn suffixes_go_from_the_name_to_its_top() {
         let mut scratch = [0; NAME_LEN_MAX];
         let name = DomainName::parse(b"a.b.com", &mut scratch).unwrap();
@@ -309,6 +387,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn whatever_is_left_of_an_unfit_name_is_a_name_below_it(
+            raw in "[ab.\\\\ \\.\u{e4}]{0,40}(\\.[a-b]{1,3}){0,3}"
+        ) {
+            let mut scratch = [0; NAME_LEN_MAX];
+            if let Some(name) = DomainName::parse_below(raw.as_bytes(), &mut scratch) {
+                let text = name.as_str();
+                let mut again = [0; NAME_LEN_MAX];
+                prop_assert_eq!(DomainName::parse(text.as_bytes(), &mut again), Ok(name));
+                let tail = text.strip_prefix("*").unwrap();
+                if raw.is_ascii() && !raw.contains('\\') {
+                    let plain = raw.strip_suffix('.').unwrap_or(&raw);
+                    prop_assert!(plain.ends_with(tail), "{} of {}", text, raw);
+                }
+            }
+        }
+
         #[test]
         fn normalizing_twice_changes_nothing(raw in proptest::collection::vec(any::<u8>(), 0..80)) {
             let mut scratch = [0; NAME_LEN_MAX];

@@ -11,9 +11,10 @@ use crate::config::{
 use crate::decode;
 use crate::encode;
 use crate::identify::{
-    AttributionRules, Identifier, IdentifyError, IncomingHit, Inserted, Settings, StepReport,
+    AttributionRules, DueEpisode, Identifier, IdentifyError, IncomingHit, Inserted, Settings,
+    StepReport,
 };
-use crate::model::{EventTime, LeaseFormat, Named};
+use crate::model::{Episode, EventTime, LeaseFormat, Named};
 use crate::sink::{MessageSink, Outgoing};
 use crate::source::{Election, OwnedRecord, PartitionReader, SourceError};
 
@@ -23,8 +24,14 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// How often new partitions are looked for.
 const PARTITIONS_REFRESH: Duration = Duration::from_secs(30);
 
+/// How often leases that ended long ago are forgotten, at most.
+const FORGET_EVERY: Duration = Duration::from_secs(600);
+
 /// Longest wait for episodes to be acknowledged before they count as not sent.
 const SEND_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Longest wait for acknowledgements when the stage ends.
+const DRAIN_MAX: Duration = Duration::from_secs(4);
 
 /// How often episodes and victims are counted; it reads all of them.
 const TOTALS_EVERY: Duration = Duration::from_secs(30);
@@ -91,6 +98,8 @@ pub enum IdentifyOutput<'a> {
         /// Subscribers with victim evidence.
         victims: u64,
     },
+    /// Everything that was read is folded in, sent and acknowledged.
+    Idle,
     /// Something failed and is tried again.
     Failed(&'a IdentifyStageError),
 }
@@ -133,6 +142,13 @@ struct LeaseTopic {
     reader: PartitionReader,
 }
 
+/// Episodes that were handed to the sink.
+struct Sending {
+    due: Vec<DueEpisode>,
+    acknowledged: usize,
+    since: Instant,
+}
+
 /// The state of the active instance.
 struct Active {
     identifier: Identifier,
@@ -141,8 +157,12 @@ struct Active {
     confirmed_at: Instant,
     refreshed_at: Instant,
     counted_at: Option<Instant>,
+    partitions_at: Instant,
+    forgot_at: Instant,
     /// Whether hits still wait for leases that are known.
     more: bool,
+    /// Episodes that are not all acknowledged.
+    sending: Option<Sending>,
 }
 
 impl<S: MessageSink> IdentifyStage<S> {
@@ -248,7 +268,10 @@ impl<S: MessageSink> IdentifyStage<S> {
             confirmed_at: now,
             refreshed_at: now,
             counted_at: None,
+            partitions_at: now,
+            forgot_at: now,
             more: false,
+            sending: None,
         })
     }
 
@@ -277,9 +300,48 @@ impl<S: MessageSink> IdentifyStage<S> {
             }
             self.send_due(active, report)?;
             self.count(active, report)?;
-            if active.refreshed_at.elapsed() > PARTITIONS_REFRESH {
-                active.hits.refresh()?;
+            self.look_after(active)?;
+            if records.is_empty() && !active.more && active.sending.is_none() {
+                report(IdentifyOutput::Idle);
             }
+        }
+        self.drain(active, report)
+    }
+
+    /// Waits for the episodes that were handed to the sink. Those that are not acknowledged in
+    /// time, and those that are due, are sent by whoever opens the store next.
+    fn drain(
+        &mut self,
+        active: &mut Active,
+        report: &mut dyn FnMut(IdentifyOutput<'_>),
+    ) -> Result<(), IdentifyStageError> {
+        let deadline = Instant::now() + DRAIN_MAX;
+        while active.sending.is_some() && Instant::now() < deadline {
+            self.take_acknowledged(active, Duration::from_millis(10), report)?;
+        }
+        Ok(())
+    }
+
+    /// What is done only now and then: looks for new partitions, and when the table of leases
+    /// is nearly full, forgets those that ended too long ago for any hit that is kept.
+    fn look_after(&self, active: &mut Active) -> Result<(), IdentifyStageError> {
+        if active.partitions_at.elapsed() > PARTITIONS_REFRESH {
+            active.partitions_at = Instant::now();
+            active.hits.refresh()?;
+            for topic in &mut active.leases {
+                topic.reader.refresh()?;
+            }
+        }
+        let IdentifyConfig {
+            leases_max,
+            repeats_kept,
+            ..
+        } = &self.options.identify;
+        let crowded = active.identifier.leases().len() > leases_max / 10 * 9;
+        if crowded && active.forgot_at.elapsed() > FORGET_EVERY {
+            active.forgot_at = Instant::now();
+            let horizon = (self.options.now)().saturating_sub(*repeats_kept);
+            active.identifier.leases().forget_ended(horizon);
         }
         Ok(())
     }
@@ -395,12 +457,17 @@ impl<S: MessageSink> IdentifyStage<S> {
         Ok(())
     }
 
-    /// Sends the episodes that are due, waits for their acknowledgement, and notes it.
+    /// Sends the episodes that are due, and takes up what was acknowledged of those sent
+    /// before. The next ones wait until all of those are, while hits go on being folded in.
     fn send_due(
         &mut self,
         active: &mut Active,
         report: &mut dyn FnMut(IdentifyOutput<'_>),
     ) -> Result<(), IdentifyStageError> {
+        self.take_acknowledged(active, Duration::ZERO, report)?;
+        if active.sending.is_some() {
+            return Ok(());
+        }
         let due = active
             .identifier
             .due_episodes((self.options.now)(), EPISODES_BATCH)?;
@@ -408,37 +475,57 @@ impl<S: MessageSink> IdentifyStage<S> {
             return Ok(());
         }
         self.round += 1;
-        let episodes = &self.options.episodes;
         for due in &due {
-            let episode = &due.episode;
-            let mut value = Vec::with_capacity(1024);
-            encode::episode(episodes.format, episode, &mut value);
-            self.sink.send(Outgoing {
-                topic: episodes.topic.clone(),
-                key: Some(episode.episode_id.to_string().into_bytes()),
-                value,
-                headers: vec![(
-                    "content-type".to_owned(),
-                    format!("gannet.episode.v1+{}", episodes.format.as_str()).into_bytes(),
-                )],
-                token: self.round,
-            });
+            self.send(&due.episode);
         }
-        let deadline = Instant::now() + SEND_WAIT_MAX;
-        let mut acknowledged = 0;
-        while acknowledged < due.len() {
-            let tokens = self.sink.poll(Duration::from_millis(5)).tokens;
-            acknowledged += tokens.iter().filter(|token| **token == self.round).count();
-            if Instant::now() > deadline {
-                self.sink.abandon();
-                return Err(IdentifyStageError::NotAcknowledged(SEND_WAIT_MAX));
-            }
-        }
-        active.identifier.mark_sent(&due)?;
-        report(IdentifyOutput::Sent {
-            episodes: due.len() as u64,
+        active.sending = Some(Sending {
+            due,
+            acknowledged: 0,
+            since: Instant::now(),
         });
         Ok(())
+    }
+
+    /// Takes acknowledgements for up to `wait`; once all have come, the episodes count as sent.
+    fn take_acknowledged(
+        &mut self,
+        active: &mut Active,
+        wait: Duration,
+        report: &mut dyn FnMut(IdentifyOutput<'_>),
+    ) -> Result<(), IdentifyStageError> {
+        let tokens = self.sink.poll(wait).tokens;
+        let Some(sending) = &mut active.sending else {
+            return Ok(());
+        };
+        let round = self.round;
+        sending.acknowledged += tokens.iter().filter(|token| **token == round).count();
+        if sending.acknowledged == sending.due.len() {
+            active.identifier.mark_sent(&sending.due)?;
+            let episodes = sending.due.len() as u64;
+            report(IdentifyOutput::Sent { episodes });
+            active.sending = None;
+        } else if sending.since.elapsed() > SEND_WAIT_MAX {
+            self.sink.abandon();
+            return Err(IdentifyStageError::NotAcknowledged(SEND_WAIT_MAX));
+        }
+        Ok(())
+    }
+
+    /// Hands one episode to the sink.
+    fn send(&mut self, episode: &Episode) {
+        let EpisodesConfig { topic, format, .. } = &self.options.episodes;
+        let mut value = Vec::with_capacity(1024);
+        encode::episode(*format, episode, &mut value);
+        self.sink.send(Outgoing {
+            topic: topic.clone(),
+            key: Some(episode.episode_id.to_string().into_bytes()),
+            value,
+            headers: vec![(
+                "content-type".to_owned(),
+                format!("gannet.episode.v1+{}", format.as_str()).into_bytes(),
+            )],
+            token: self.round,
+        });
     }
 }
 

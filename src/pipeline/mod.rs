@@ -1,4 +1,4 @@
-//! The stages strung together. [`process`] is the whole data path, for Kafka, files and the
+//! The stages strung together. [`process()`] is the whole data path, for Kafka, files and the
 //! demo alike: read it first. The worker loop and the commit protocol live in the children.
 
 mod dead_letter;

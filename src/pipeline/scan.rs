@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::process::{DeadLetter, Output, Path, process};
@@ -71,6 +71,7 @@ pub fn scan(scan: &Scan<'_>) -> Result<ScanReport, SinkError> {
     let reader = FileReader::new(scan.inputs.clone());
     let taken = reader.taken();
     let shared = Mutex::new((reader, Vec::new()));
+    let stopped = AtomicBool::new(false);
     let results: Vec<Result<ScanReport, SinkError>> = std::thread::scope(|scope| {
         let work = || {
             let mut worker = ScanWorker {
@@ -82,8 +83,11 @@ pub fn scan(scan: &Scan<'_>) -> Result<ScanReport, SinkError> {
                 },
             };
             let mut block = Block::default();
-            while next_block(&shared, &mut block) {
-                worker.block(&block)?;
+            while !stopped.load(Ordering::Relaxed) && next_block(&shared, &mut block) {
+                if let Err(error) = worker.block(&block) {
+                    stopped.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
                 scan.progress
                     .bytes
                     .store(taken.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -117,9 +121,6 @@ pub fn scan(scan: &Scan<'_>) -> Result<ScanReport, SinkError> {
     total.samples.truncate(SAMPLES_MAX);
     let (_, failed) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
     total.failed = failed;
-    if let Some(hits) = scan.hits {
-        hits.flush()?;
-    }
     Ok(total)
 }
 

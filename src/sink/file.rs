@@ -1,7 +1,7 @@
 //! A file, device or standard output that takes whole frames from several workers.
 
 use std::fs::OpenOptions;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -10,7 +10,7 @@ use super::SinkError;
 /// Frames are written whole, in any order.
 pub struct FileSink {
     path: PathBuf,
-    out: Mutex<BufWriter<Box<dyn Write + Send>>>,
+    out: Mutex<Box<dyn Write + Send>>,
 }
 
 impl FileSink {
@@ -35,31 +35,21 @@ impl FileSink {
         };
         Ok(Self {
             path: path.to_owned(),
-            out: Mutex::new(BufWriter::with_capacity(1 << 16, out)),
+            out: Mutex::new(out),
         })
     }
 
-    /// Writes `frames` in one piece.
+    /// Writes `frames` in one piece; they are on their way when it returns.
     ///
     /// # Errors
     /// [`SinkError::File`] with the full path.
     pub fn write(&self, frames: &[u8]) -> Result<(), SinkError> {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        out.write_all(frames).map_err(|source| SinkError::File {
-            path: self.path.clone(),
-            source,
-        })
-    }
-
-    /// Writes what is buffered.
-    ///
-    /// # Errors
-    /// [`SinkError::File`] with the full path.
-    pub fn flush(&self) -> Result<(), SinkError> {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        out.flush().map_err(|source| SinkError::File {
-            path: self.path.clone(),
-            source,
-        })
+        out.write_all(frames)
+            .and_then(|()| out.flush())
+            .map_err(|source| SinkError::File {
+                path: self.path.clone(),
+                source,
+            })
     }
 }

@@ -20,6 +20,9 @@ use crate::config::ClusterConfig;
 const RETRY_WAIT: Duration = Duration::from_millis(200);
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(10);
 
+/// How long a producer that is replaced may take to give back what it holds.
+const PURGE_MAX: Duration = Duration::from_secs(5);
+
 /// A producer that keeps every message until the broker has acknowledged it.
 pub struct KafkaSink {
     producer: BaseProducer<Context>,
@@ -98,7 +101,10 @@ impl KafkaSink {
         tracing::error!("the producer failed for good and is replaced; messages are sent again");
         self.producer
             .purge(PurgeConfig::default().queue().inflight());
-        self.producer.poll(Duration::from_secs(1));
+        let deadline = Instant::now() + PURGE_MAX;
+        while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
+            self.producer.poll(Duration::from_millis(50));
+        }
         let reports = {
             let context = self.producer.context();
             std::mem::take(

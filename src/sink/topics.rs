@@ -138,9 +138,11 @@ async fn state_of(
         brokers: cluster.brokers.clone(),
         source: Box::new(source),
     };
+    // All topics are asked for: to ask for one by name would create it where brokers create
+    // topics by themselves.
     let metadata = admin
         .inner()
-        .fetch_metadata(Some(&topic.name), REQUEST_TIMEOUT)
+        .fetch_metadata(None, REQUEST_TIMEOUT)
         .map_err(failed)?;
     let partitions = metadata
         .topics()

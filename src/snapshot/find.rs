@@ -51,11 +51,14 @@ impl Snapshot {
         out.extend(hits.into_iter().map(|hit| self.to_match(hit)));
     }
 
-    /// Collects what matches in a name as the event holds it; nothing if it is no name.
+    /// Collects what matches in a name as the event holds it; of an unfit name, what lists the
+    /// names above it.
     fn collect_name<'s>(&'s self, event: &Event, field: Field, raw: &str, hits: &mut Vec<Hit<'s>>) {
         let mut scratch = [0; NAME_LEN_MAX];
         if let Ok(name) = DomainName::parse(raw.as_bytes(), &mut scratch) {
             self.collect(event, field, Subject::Name(name), hits);
+        } else if let Some(name) = DomainName::parse_below(raw.as_bytes(), &mut scratch) {
+            self.collect(event, field, Subject::Below(name), hits);
         }
     }
 

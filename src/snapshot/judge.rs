@@ -117,7 +117,7 @@ fn fits_port(catalog: &Catalog, found: &Found<'_>, row: Row, subject: Subject<'_
     };
     let asked = match subject {
         Subject::Address(_, port) => port,
-        Subject::Name(_) | Subject::Network(_) => None,
+        Subject::Name(_) | Subject::Below(_) | Subject::Network(_) => None,
     };
     asked == Some(listed) || catalog.feed(row).is_some_and(|feed| feed.ignore_ports)
 }

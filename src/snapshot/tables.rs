@@ -42,6 +42,8 @@ impl Class {
 pub(super) enum Subject<'e> {
     /// A name.
     Name(DomainName<'e>),
+    /// What is left of an unfit name: only names that are listed count, not patterns.
+    Below(DomainName<'e>),
     /// An address, perhaps with a port.
     Address(IpAddr, Option<u16>),
     /// A network: only what covers all of it counts.
@@ -125,7 +127,12 @@ impl Tables {
     /// which of their rows count is for the caller to say.
     pub(super) fn find(&self, subject: Subject<'_>) -> Vec<Found<'_>> {
         match subject {
-            Subject::Name(name) => self.find_name(name),
+            Subject::Name(name) => {
+                let mut found = self.find_name(name);
+                found.extend(self.find_patterns(name));
+                found
+            }
+            Subject::Below(name) => self.find_name(name),
             Subject::Address(ip, port) => {
                 let mut found = self.find_endpoints(ip, port);
                 found.extend(self.find_prefixes(IpNet::from(ip)));
@@ -154,15 +161,19 @@ impl Tables {
                 specificity: u16::try_from(text.len()).unwrap_or(u16::MAX),
             });
         }
+        found
+    }
+
+    fn find_patterns(&self, name: DomainName<'_>) -> impl Iterator<Item = Found<'_>> {
+        let mut keys = Vec::new();
         self.patterns.fitting(name, &mut keys);
-        found.extend(keys.into_iter().map(|key| Found {
+        keys.into_iter().map(|key| Found {
             class: Class::Pattern,
             key,
             value: FoundValue::Text(self.patterns.text(key)),
             kind: MatchKind::Pattern,
             specificity: 0,
-        }));
-        found
+        })
     }
 
     /// The endpoints at `ip`: the one on `port` first, then by port.

@@ -200,7 +200,12 @@ fn a_dns_event_is_looked_at_in_its_question_and_answers() {
         ]
     );
     assert_eq!(summary(&snapshot, &dns(0, "", &[])), [""; 0]);
-    assert_eq!(summary(&snapshot, &dns(0, "a..bad.example", &[])), [""; 0]);
+    assert_eq!(summary(&snapshot, &dns(0, "bad..example", &[])), [""; 0]);
+    // Of an unfit name, what lists the names above it, but no pattern.
+    assert_eq!(
+        summary(&snapshot, &dns(0, "login-bank a.www.bad.example", &[])),
+        ["qname parent name bad.example"]
+    );
 }
 
 #[test]

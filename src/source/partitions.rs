@@ -2,7 +2,7 @@
 //! tools that keep their own offsets (hits, leases, episodes).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
@@ -33,6 +33,9 @@ pub struct OwnedRecord {
 /// Reads all partitions of a topic, each from its own offset.
 pub struct PartitionReader {
     consumer: BaseConsumer<DefaultConsumerContext>,
+    /// Asks for offsets. Brokers answer a connection's requests in order, and those of the
+    /// reading one wait behind fetches that wait for records.
+    asker: BaseConsumer<DefaultConsumerContext>,
     topic: String,
     /// The next offset of each partition.
     next: BTreeMap<i32, i64>,
@@ -43,6 +46,8 @@ pub struct PartitionReader {
     /// Partitions that are read anew from where they stood, since they ended before the offset
     /// given here, the end that the brokers told.
     probed: BTreeMap<i32, i64>,
+    /// Whether the last read found nothing.
+    idle: bool,
 }
 
 impl PartitionReader {
@@ -61,18 +66,21 @@ impl PartitionReader {
         config.set("group.id", "gannet-unjoined");
         config.set("auto.offset.reset", "error");
         config.set("enable.partition.eof", "true");
-        let consumer: BaseConsumer = config
-            .create()
-            .map_err(|source| SourceError::kafka("cannot create consumer", source))?;
+        let create = || {
+            let created: Result<BaseConsumer, KafkaError> = config.create();
+            created.map_err(|source| SourceError::kafka("cannot create consumer", source))
+        };
         let mut reader = Self {
-            consumer,
+            consumer: create()?,
+            asker: create()?,
             topic: topic.to_owned(),
             next: BTreeMap::new(),
             skipped: 0,
             ended: BTreeSet::new(),
             probed: BTreeMap::new(),
+            idle: false,
         };
-        let partitions = topic_partitions(reader.consumer.client(), topic)?;
+        let partitions = topic_partitions(reader.asker.client(), topic)?;
         for partition in partitions {
             let (low, high) = reader.watermarks(partition)?;
             let wanted = from
@@ -94,7 +102,7 @@ impl PartitionReader {
         Ok(reader)
     }
 
-    /// Takes what is at hand, at most `records_max`; waits up to `wait` for the first record.
+    /// Gathers records until there are `records_max` or `wait` has passed.
     ///
     /// # Errors
     /// [`SourceError`]; reading may go on unless it is fatal.
@@ -104,9 +112,10 @@ impl PartitionReader {
         wait: Duration,
     ) -> Result<Vec<OwnedRecord>, SourceError> {
         let mut records = Vec::new();
-        let mut wait = wait;
+        let deadline = Instant::now() + wait;
         while records.len() < records_max {
-            match self.consumer.poll(wait) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.consumer.poll(left) {
                 None => break,
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     note_end(&mut self.next, &mut self.probed, partition);
@@ -140,8 +149,8 @@ impl PartitionReader {
                 }
                 Some(Err(_)) => break,
             }
-            wait = Duration::ZERO;
         }
+        self.idle = records.is_empty();
         Ok(records)
     }
 
@@ -159,19 +168,19 @@ impl PartitionReader {
     }
 
     /// How many offsets the topic has beyond what was read, asked from the brokers now. Not
-    /// every offset is a record: transactions leave marks. When such marks stand at the end of
-    /// a partition, reading goes on until that has shown.
+    /// every offset is a record: transactions leave marks. Once a read finds nothing although
+    /// there seems to be something, the next one finds out whether it is only marks.
     ///
     /// # Errors
     /// [`SourceError`] when the brokers do not answer.
     pub fn behind(&mut self) -> Result<u64, SourceError> {
         let (mut behind, mut anew) = (0, false);
-        for (partition, next) in self.positions() {
-            let (_, high) = self.watermarks(partition)?;
-            behind += u64::try_from(high - next).unwrap_or(0);
-            // At its end, and yet not: look again, so that the next end is later than `high`.
-            if high > next && self.ended.remove(&partition) {
-                self.probed.insert(partition, high);
+        for (partition, end) in self.ends()? {
+            let next = self.next.get(&partition).copied().unwrap_or(0);
+            behind += u64::try_from(end - next).unwrap_or(0);
+            // At its end, and yet not: look again, so that the next end is later than `end`.
+            if self.idle && end > next && self.ended.remove(&partition) {
+                self.probed.insert(partition, end);
                 anew = true;
             }
         }
@@ -181,13 +190,44 @@ impl PartitionReader {
         Ok(behind)
     }
 
+    /// The end of every partition, asked from the brokers now: one request a broker.
+    fn ends(&self) -> Result<Vec<(i32, i64)>, SourceError> {
+        let failed = |source| {
+            SourceError::kafka(format!("cannot ask for the end of {}", self.topic), source)
+        };
+        let mut ends = TopicPartitionList::with_capacity(self.next.len());
+        for partition in self.next.keys() {
+            // The "time" of an end is the library's own number for it.
+            ends.add_partition_offset(&self.topic, *partition, Offset::End)
+                .map_err(failed)?;
+        }
+        let ends = self
+            .asker
+            .offsets_for_times(ends, REQUEST_TIMEOUT)
+            .map_err(failed)?;
+        let mut found = Vec::with_capacity(self.next.len());
+        for element in ends.elements() {
+            element.error().map_err(failed)?;
+            let end = match element.offset() {
+                Offset::Offset(end) => end,
+                Offset::Beginning
+                | Offset::End
+                | Offset::Stored
+                | Offset::Invalid
+                | Offset::OffsetTail(_) => self.watermarks(element.partition())?.1,
+            };
+            found.push((element.partition(), end));
+        }
+        Ok(found)
+    }
+
     /// Looks for partitions that were added since, and reads them from their beginning.
     ///
     /// # Errors
     /// [`SourceError`] when the brokers do not answer.
     pub fn refresh(&mut self) -> Result<(), SourceError> {
         let known = self.next.len();
-        for partition in topic_partitions(self.consumer.client(), &self.topic)? {
+        for partition in topic_partitions(self.asker.client(), &self.topic)? {
             self.next.entry(partition).or_insert(0);
         }
         if self.next.len() > known {
@@ -220,7 +260,7 @@ impl PartitionReader {
     }
 
     fn watermarks(&self, partition: i32) -> Result<(i64, i64), SourceError> {
-        self.consumer
+        self.asker
             .fetch_watermarks(&self.topic, partition, REQUEST_TIMEOUT)
             .map_err(|source| {
                 SourceError::kafka(

@@ -158,11 +158,11 @@ pub const SNAPSHOT_BYTES: Metric = gauge(
     "Bytes of the snapshot in use.",
 );
 
-/// Reloads of feeds: published, unchanged, refused, failed.
+/// Reloads of feeds: ok, failed.
 pub const RELOADS: Metric = counter(
     "gannet_reloads_total",
     &["result"],
-    "Reloads of feeds: published, unchanged, refused, failed.",
+    "Reloads of feeds: ok, failed.",
 );
 
 /// Rows of a feed at its last load.

@@ -324,7 +324,7 @@ fn await_end(feeder: &Feeder, reached: &AllReached, watches: &Watches, stages: &
         let done = records_read
             && counts.acknowledged == counts.sent
             && watches.hits.seen() >= counts.sent
-            && counts.identified >= counts.sent
+            && counts.settled >= counts.sent
             && watches.episodes_seen() >= counts.episodes_sent;
         let moved = u64::try_from(read).unwrap_or(0)
             + counts.identified

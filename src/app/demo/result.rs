@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::encode::report::{Comparison, ReportBuilder, report};
+use crate::encode::report::{Comparison, ReportBuilder, number, report};
 use crate::lab::{HitReport, Operation, VictimReport};
 use crate::model::{Attribution, Named};
 
@@ -113,8 +113,8 @@ pub(super) fn write_report(
             format!("gannet {} demo", env!("CARGO_PKG_VERSION")),
         ),
         ("Seed".to_owned(), options.seed.to_string()),
-        ("Events".to_owned(), options.events.to_string()),
-        ("Records".to_owned(), result.records.to_string()),
+        ("Events".to_owned(), number(options.events)),
+        ("Records".to_owned(), number(result.records)),
         ("Broker".to_owned(), "embedded".to_owned()),
     ];
     let mut page = Vec::new();

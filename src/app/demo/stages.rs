@@ -64,6 +64,8 @@ struct Counters {
     sent: AtomicU64,
     acknowledged: AtomicU64,
     identified: AtomicU64,
+    /// Hits that it had read when it last had nothing left to do.
+    settled: AtomicU64,
     episodes_sent: AtomicU64,
     attribution: [AtomicU64; 5],
 }
@@ -77,6 +79,8 @@ pub(super) struct StageCounts {
     pub(super) acknowledged: u64,
     /// Hits that the identify stage has read.
     pub(super) identified: u64,
+    /// Hits that it had read when it last had nothing left to do.
+    pub(super) settled: u64,
     /// Episodes that it has sent.
     pub(super) episodes_sent: u64,
 }
@@ -123,6 +127,7 @@ impl DemoStages {
             sent: self.counters.sent.load(Ordering::Relaxed),
             acknowledged: self.counters.acknowledged.load(Ordering::Relaxed),
             identified: self.counters.identified.load(Ordering::Relaxed),
+            settled: self.counters.settled.load(Ordering::Relaxed),
             episodes_sent: self.counters.episodes_sent.load(Ordering::Relaxed),
         }
     }
@@ -288,6 +293,10 @@ fn identify_report(
             for (partition, next) in positions {
                 reached.leases().note(*partition, *next);
             }
+        }
+        IdentifyOutput::Idle => {
+            let identified = counters.identified.load(Ordering::Relaxed);
+            counters.settled.store(identified, Ordering::Relaxed);
         }
         IdentifyOutput::Sent { episodes } => {
             counters

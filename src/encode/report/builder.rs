@@ -21,6 +21,8 @@ pub struct ReportBuilder {
 struct Summary {
     subscriber: String,
     campaign: String,
+    /// Whether the campaign is a server's value, for want of a family.
+    nameless: bool,
     country: Option<String>,
     first_seen: EventTime,
     last_seen: EventTime,
@@ -57,6 +59,7 @@ impl ReportBuilder {
         let summary = Summary {
             subscriber: episode.subscriber.clone(),
             campaign: episode.campaign.clone(),
+            nameless: episode.indicators.contains(&episode.campaign),
             country: episode.country.clone(),
             first_seen: episode.first_seen,
             last_seen: episode.last_seen,
@@ -85,7 +88,12 @@ impl ReportBuilder {
             if !episode.victim {
                 continue;
             }
-            *input.campaigns.entry(episode.campaign.clone()).or_default() += 1;
+            let campaigns = if episode.nameless {
+                &mut input.nameless
+            } else {
+                &mut input.families
+            };
+            count(campaigns, episode.campaign.clone());
             match known {
                 Some(victim) => victim.join(episode),
                 None => *known = Some(Victim::of(episode)),

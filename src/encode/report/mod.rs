@@ -14,6 +14,7 @@ mod servers;
 mod text;
 
 pub use builder::ReportBuilder;
+pub use text::number;
 
 /// Everything that a report says: counts only, no subscriber and no address. Parts that are
 /// empty are left out of the page.
@@ -37,8 +38,10 @@ pub struct ReportInput {
     pub last_seen: Option<EventTime>,
     /// Victims by country (two letters; empty: not known).
     pub countries: BTreeMap<String, u64>,
-    /// Victims by campaign; a victim counts once in each of its campaigns.
-    pub campaigns: BTreeMap<String, u64>,
+    /// Victims by malware family; a victim counts once in each of its families.
+    pub families: BTreeMap<String, u64>,
+    /// Victims by server, where no family is known: such a campaign is the server's own value.
+    pub nameless: BTreeMap<String, u64>,
     /// Victims by the day (since 1970-01-01, UTC) of their first and of their last hit.
     pub days: BTreeMap<i64, Day>,
     /// Victims by their strongest evidence.

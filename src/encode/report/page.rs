@@ -14,7 +14,7 @@ pub(super) fn page(input: &ReportInput) -> String {
     };
     let sections = [
         people::by_country(input),
-        people::by_campaign(input),
+        people::by_family(input),
         people::over_time(input),
         people::by_evidence(input),
         people::advice(input),
@@ -35,12 +35,22 @@ pub(super) fn page(input: &ReportInput) -> String {
          <meta name=\"generator\" content=\"Gannet\">\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
          <header><p class=\"kicker\">Report on an operation against malicious infrastructure</p>\n\
-         <h1>{title}</h1>\n<p class=\"lead\">{}</p>\n</header>\n<main>\n{}{sections}</main>\n\
+         <h1>{title}</h1>\n{}<p class=\"lead\">{}</p>\n</header>\n<main>\n{}{sections}</main>\n\
          <footer><p>Made by Gannet{made}. This page holds counts only: no subscriber and no \
          subscriber's address.</p></footer>\n</body>\n</html>\n",
+        made_up(input),
         lead(input),
         figures(input),
     )
+}
+
+/// What must be read before any number of an operation that was made up.
+fn made_up(input: &ReportInput) -> &'static str {
+    if input.comparisons.is_empty() {
+        return "";
+    }
+    "<p class=\"madeup\">A demonstration: this operation was made up. No server, line \
+     or victim in it exists.</p>\n"
 }
 
 /// One section, or nothing when it has no rows.
@@ -77,13 +87,9 @@ fn lead(input: &ReportInput) -> String {
         format!(" in {}", counted(countries, "country", "countries"))
     };
     let mut text = format!(
-        "{when}, <b>{}</b>{place} contacted servers of {}.",
+        "{when}, <b>{}</b>{place} contacted {}.",
         counted(input.victims, "subscriber line", "subscriber lines"),
-        counted(
-            input.campaigns.len() as u64,
-            "malware campaign",
-            "malware campaigns"
-        ),
+        servers(input),
     );
     if let Some((down, all)) = taken_down(input) {
         text.push_str(&format!(
@@ -95,17 +101,35 @@ fn lead(input: &ReportInput) -> String {
     text
 }
 
+/// Whose servers were contacted, in words.
+fn servers(input: &ReportInput) -> String {
+    let families = counted(
+        input.families.len() as u64,
+        "malware family",
+        "malware families",
+    );
+    let nameless = input.nameless.len() as u64;
+    match (input.families.len(), nameless) {
+        (_, 0) => format!("servers of {families}"),
+        (0, _) => counted(nameless, "listed server", "listed servers"),
+        _ => format!(
+            "servers of {families}, and {} of no known family",
+            counted(nameless, "server", "servers")
+        ),
+    }
+}
+
 /// The numbers at the top.
 fn figures(input: &ReportInput) -> String {
     let mut figures = vec![
         (number(input.victims), "victims"),
         (number(known_countries(input)), "countries"),
-        (number(input.campaigns.len() as u64), "campaigns"),
-        (number(input.hits), "hits"),
+        (number(input.families.len() as u64), "malware families"),
+        (number(input.hits), "hits of known lines"),
         (number(input.episodes), "episodes"),
     ];
     if let Some((down, all)) = taken_down(input) {
-        figures.push((number(all), "indicators"));
+        figures.push((number(all), "listed names and addresses"));
         figures.push((percent(down, all), "taken down"));
     }
     let quiet = input.subscribers.saturating_sub(input.victims);
@@ -114,7 +138,7 @@ fn figures(input: &ReportInput) -> String {
     }
     let cells: String = figures
         .iter()
-        .map(|(value, name)| format!("<div><dd>{value}</dd><dt>{name}</dt></div>\n"))
+        .map(|(value, name)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n"))
         .collect();
     format!("<dl class=\"figures\">\n{cells}</dl>\n")
 }

@@ -13,8 +13,8 @@ use super::text::{counted, escape, number, percent};
 /// Most rows of a chart by country.
 const COUNTRIES_MAX: usize = 40;
 
-/// Most rows of a chart by campaign.
-const CAMPAIGNS_MAX: usize = 20;
+/// Most rows of a chart by family.
+const FAMILIES_MAX: usize = 20;
 
 /// Victims by country.
 pub(super) fn by_country(input: &ReportInput) -> String {
@@ -36,16 +36,34 @@ pub(super) fn country(code: &str) -> String {
     }
 }
 
-/// Victims by campaign.
-pub(super) fn by_campaign(input: &ReportInput) -> String {
-    let rows = top(&input.campaigns, CAMPAIGNS_MAX, "other campaigns", escape);
+/// Victims by malware family.
+pub(super) fn by_family(input: &ReportInput) -> String {
+    let mut rows = top(&input.families, FAMILIES_MAX, "other families", escape);
+    if !input.nameless.is_empty() {
+        rows.push(rest(
+            &format!(
+                "{} of no known family",
+                counted(input.nameless.len() as u64, "server", "servers")
+            ),
+            input.nameless.values().sum(),
+        ));
+    }
     section(
         &rows,
         "What they are infected with",
-        "Victims by malware family, or by the server itself where no family is known. A line with \
-         two families counts in both.",
-        |rows| bars("Campaign", "Victims", input.victims, rows),
+        "Victims by the malware family of the servers. A line with two families counts in both, \
+         so that the shares add up to more than the whole.",
+        |rows| bars("Family", "Victims", input.victims, rows),
     )
+}
+
+/// A row that sums up what has no row of its own.
+fn rest(label: &str, count: u64) -> Bar {
+    Bar {
+        label: format!("<i>{label}</i>"),
+        count,
+        rest: true,
+    }
 }
 
 /// The largest of `counts`, and the rest in one row.
@@ -57,7 +75,7 @@ fn top(
 ) -> Vec<Bar> {
     let mut sorted: Vec<(&String, u64)> = counts.iter().map(|(key, count)| (key, *count)).collect();
     sorted.sort_by_key(|&(key, count)| (std::cmp::Reverse(count), key));
-    let rest = sorted.split_off(rows_max.min(sorted.len()));
+    let others = sorted.split_off(rows_max.min(sorted.len()));
     let mut rows: Vec<Bar> = sorted
         .into_iter()
         .map(|(key, count)| Bar {
@@ -66,12 +84,11 @@ fn top(
             rest: false,
         })
         .collect();
-    if !rest.is_empty() {
-        rows.push(Bar {
-            label: format!("<i>{} {rest_label}</i>", number(rest.len() as u64)),
-            count: rest.iter().map(|(_, count)| count).sum(),
-            rest: true,
-        });
+    if !others.is_empty() {
+        rows.push(rest(
+            &format!("{} {rest_label}", number(others.len() as u64)),
+            others.iter().map(|(_, count)| count).sum(),
+        ));
     }
     rows
 }

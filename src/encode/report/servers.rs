@@ -6,7 +6,7 @@ use super::ReportInput;
 use super::charts::stacked;
 use super::page::section;
 use super::people::country;
-use super::text::{escape, number};
+use super::text::{escape, number, percent};
 
 /// Most rows of the table of hosting networks.
 const NETWORKS_MAX: usize = 20;
@@ -35,7 +35,7 @@ fn look(state: IndicatorState) -> (&'static str, &'static str) {
     match state {
         IndicatorState::Active => ("still active", "c2"),
         IndicatorState::TakenDown => ("taken down", "c1"),
-        IndicatorState::Sinkholed => ("answered by a sinkhole", "c3"),
+        IndicatorState::Sinkholed => ("sinkholed", "c3"),
         IndicatorState::Revoked => ("withdrawn", "c4"),
     }
 }
@@ -50,13 +50,25 @@ pub(super) fn hosting(input: &ReportInput) -> String {
         "Networks by the number of listed servers in them.",
         |networks| {
             let (shown, rest) = networks.split_at(NETWORKS_MAX.min(networks.len()));
+            let with_countries = networks.iter().any(|network| network.country.is_some());
             let row = |label: String, country: String, servers: u64, taken_down: u64| {
+                let country = if with_countries {
+                    format!("<td>{country}</td>")
+                } else {
+                    String::new()
+                };
                 format!(
-                    "<tr><th scope=\"row\">{label}</th><td>{country}</td>\
-                     <td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
+                    "<tr><th scope=\"row\">{label}</th>{country}<td class=\"n\">{}</td>\
+                     <td class=\"n\">{}</td><td class=\"n s\">{}</td></tr>\n",
                     number(servers),
                     number(taken_down),
+                    percent(taken_down, servers),
                 )
+            };
+            let country_head = if with_countries {
+                "<th scope=\"col\">Country</th>"
+            } else {
+                ""
             };
             let mut body: String = shown
                 .iter()
@@ -78,9 +90,10 @@ pub(super) fn hosting(input: &ReportInput) -> String {
                 ));
             }
             format!(
-                "<table><thead><tr><th scope=\"col\">Network</th><th scope=\"col\">Country</th>\
+                "<table><thead><tr><th scope=\"col\">Network</th>{country_head}\
                  <th scope=\"col\" class=\"n\">Servers</th>\
-                 <th scope=\"col\" class=\"n\">Taken down</th></tr></thead>\n\
+                 <th scope=\"col\" class=\"n\">Taken down</th>\
+                 <th scope=\"col\" class=\"n\">Share</th></tr></thead>\n\
                  <tbody>\n{body}</tbody></table>\n"
             )
         },

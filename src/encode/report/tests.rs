@@ -69,7 +69,7 @@ fn a_victim_counts_once_with_the_strongest_of_its_episodes() {
     assert_eq!((input.episodes, input.hits), (3, 6));
     assert_eq!(input.countries, BTreeMap::from([("TH".to_owned(), 1)]));
     assert_eq!(
-        input.campaigns,
+        input.families,
         BTreeMap::from([("x".to_owned(), 1), ("y".to_owned(), 1)])
     );
     assert_eq!(input.evidence, BTreeMap::from([(Evidence::Transferred, 1)]));
@@ -98,6 +98,35 @@ fn the_later_state_of_an_episode_replaces_the_earlier() {
     };
     let both = counted(&[episode(1, "a", "x", 0), grown.clone()]);
     assert_eq!(both, counted(&[grown]));
+}
+
+#[test]
+fn a_server_of_no_family_is_not_called_a_family() {
+    let lone = |id, value: &str| Episode {
+        indicators: vec![value.into()],
+        ..episode(id, "a", value, 0)
+    };
+    let input = counted(&[
+        episode(1, "a", "x", 0),
+        lone(2, "a.example"),
+        lone(3, "b.example"),
+    ]);
+    assert_eq!(input.families, BTreeMap::from([("x".to_owned(), 1)]));
+    assert_eq!(input.nameless.len(), 2);
+    let page = page_of(&input);
+    assert!(page.contains("servers of 1 malware family, and 2 servers of no known family."));
+    assert!(page.contains("<i>2 servers of no known family</i></th><td class=\"n\">2</td>"));
+    assert!(!page.contains("a.example"));
+}
+
+#[test]
+fn only_a_made_up_operation_says_so() {
+    let mut input = counted(&[episode(1, "a", "x", 0)]);
+    assert!(!page_of(&input).contains("made up"));
+    input.comparisons = vec![Comparison::default()];
+    let page = page_of(&input);
+    let (warning, lead) = (page.find("made up"), page.find("class=\"lead\""));
+    assert!(warning.is_some() && warning < lead);
 }
 
 #[test]
@@ -150,10 +179,10 @@ fn the_page_needs_nothing_else_and_escapes_everything() {
 #[test]
 fn long_tails_are_summed_up_in_one_row() {
     let mut input = counted(&[episode(1, "a", "x", 0)]);
-    input.campaigns = (0..25)
+    input.families = (0..25)
         .map(|n| (format!("family {n:02}"), 30 - n))
         .collect();
     let page = page_of(&input);
     assert!(page.contains("family 19") && !page.contains("family 20"));
-    assert!(page.contains("<i>5 other campaigns</i></th><td class=\"n\">40</td>"));
+    assert!(page.contains("<i>5 other families</i></th><td class=\"n\">40</td>"));
 }

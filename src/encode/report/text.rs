@@ -20,7 +20,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// `1,234,567`.
-pub(super) fn number(number: u64) -> String {
+pub fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

@@ -33,15 +33,26 @@ fn oracle(listed: &[Listed], name: &str) -> Vec<String> {
     found
 }
 
-/// What the table says of a raw name, by both of its questions, which must agree.
+/// What the table says of a raw name, by both of its questions, which must agree; an error only
+/// when a name is unfit and nothing above its unfit labels is listed.
 fn found(table: &NameTable, raw: &[u8]) -> Result<Vec<String>, NameError> {
-    let mut scratch = [0; NAME_LEN_MAX];
-    let found = DomainName::parse(raw, &mut scratch).map(|name| {
+    let covering = |name: DomainName<'_>| {
         let mut ids = Vec::new();
         table.covering(name, &mut ids);
         let texts = ids.iter().map(|&id| table.keys().name(id).to_owned());
         texts.collect::<Vec<_>>()
-    });
+    };
+    let (mut scratch, mut below) = ([0; NAME_LEN_MAX], [0; NAME_LEN_MAX]);
+    let found = DomainName::parse(raw, &mut scratch)
+        .map(covering)
+        .or_else(|error| {
+            let found = DomainName::parse_below(raw, &mut below).map_or(vec![], covering);
+            if found.is_empty() {
+                Err(error)
+            } else {
+                Ok(found)
+            }
+        });
     let expected = match &found {
         Ok(found) if found.is_empty() => NameProbe::Miss,
         Ok(_) => NameProbe::Candidate,
@@ -93,21 +104,36 @@ fn raw_names_are_judged_as_parsed_ones() {
         for (raw, error) in [
             (&b""[..], NameError::Empty),
             (b".", NameError::Empty),
-            (b"a..bad.example", NameError::EmptyLabel),
+            (b"a..ok.example", NameError::EmptyLabel),
             (b"bad.example..", NameError::EmptyLabel),
-            (b"a b.bad.example", NameError::BadByte),
+            (b"bad.exam ple", NameError::BadByte),
             (br"a\.bad.example", NameError::BadByte),
-            (b"\xff.bad.example", NameError::BadByte),
         ] {
             assert_eq!(found(&table, raw), Err(error));
         }
+    }
+}
+
+#[test]
+fn what_is_listed_above_an_unfit_label_is_found() {
+    for engine in ENGINES {
+        let exact = ("x.bad.example".to_owned(), Scope::Exact);
+        let listed = [subtree(&["bad.example"]), vec![exact]].concat();
+        let table = table(&listed, engine);
         let label = format!("{}.bad.example", "a".repeat(64));
-        assert_eq!(
-            found(&table, label.as_bytes()),
-            Err(NameError::LabelTooLong)
-        );
         let long = format!("{}bad.example", "a.".repeat(150));
-        assert_eq!(found(&table, long.as_bytes()), Err(NameError::TooLong));
+        for raw in [
+            &b"a..bad.example"[..],
+            b"a b.bad.example",
+            b"a b.x.bad.example",
+            b"\xff.BAD.example.",
+            br"\200\201.x.bad.example",
+            br"a\.b.bad.example",
+            label.as_bytes(),
+            long.as_bytes(),
+        ] {
+            assert_eq!(found(&table, raw), Ok(vec!["bad.example".to_owned()]));
+        }
     }
 }
 
