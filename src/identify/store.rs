@@ -293,8 +293,15 @@ mod tests {
             std::fs::read(&path).unwrap(),
             "not a store".repeat(1000).as_bytes()
         );
-        let nowhere = folder.path().join("missing").join("episodes.redb");
+        let nowhere = path.join("episodes.redb");
         let error = Store::open(&nowhere, "cluster/hits").err().unwrap();
         assert!(matches!(error, IdentifyError::Open { .. }), "{error}");
+    }
+
+    #[test]
+    fn the_directory_of_a_store_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state").join("episodes.redb");
+        assert!(Store::open(&path, "cluster/hits").is_ok() && path.exists());
     }
 }
