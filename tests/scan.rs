@@ -212,6 +212,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 }
 
 /// A file of the real data beside the checkout, if it is there.
+#[expect(clippy::print_stdout, reason = "says why a test proves nothing")]
 fn shared_data(path: &str) -> Option<PathBuf> {
     let full = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")).join(path);
     if !full.exists() {
@@ -225,7 +226,7 @@ fn shared_data(path: &str) -> Option<PathBuf> {
 fn hits_are_those_of_a_naive_search_however_the_scan_runs() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
-    let rows = rows(20_000);
+    let rows = rows(6_000);
     let (text, listed) = feed();
     write(&at("feed.txt"), text);
     write(&at("plain/dns.log"), &rows);
@@ -235,7 +236,7 @@ fn hits_are_those_of_a_naive_search_however_the_scan_runs() {
         zstd::encode_all(rows.as_bytes(), 1).unwrap(),
     );
     let expected = naive(&rows, &listed);
-    assert!(expected.len() > 10_000, "{}", expected.len());
+    assert!(expected.len() > 5_000, "{}", expected.len());
     let mut first: Option<Vec<String>> = None;
     for (input, threads, engine) in [
         ("plain/dns.log", "1", "table"),
