@@ -1,5 +1,6 @@
 //! A scan finds what a naive search finds, however it is run: with any number of threads, any
 //! compression and either engine for names. With the real binary, over files.
+#![allow(clippy::print_stdout, reason = "says what is skipped")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};

@@ -34,7 +34,11 @@ const SEND_WAIT_MAX: Duration = Duration::from_secs(60);
 const DRAIN_MAX: Duration = Duration::from_secs(4);
 
 /// How often episodes and victims are counted; it reads all of them.
-const TOTALS_EVERY: Duration = Duration::from_secs(30);
+const TOTALS_EVERY: Duration = Duration::from_secs(120);
+
+/// How long hits are gathered for one step, at least and at most.
+const GATHER_MIN: Duration = Duration::from_millis(50);
+const GATHER_MAX: Duration = Duration::from_millis(500);
 
 /// Most episodes sent in one go.
 const EPISODES_BATCH: usize = 10_000;
@@ -161,6 +165,8 @@ struct Active {
     forgot_at: Instant,
     /// Whether hits still wait for leases that are known.
     more: bool,
+    /// How long the last step took, its commit included.
+    step_took: Duration,
     /// Episodes that are not all acknowledged.
     sending: Option<Sending>,
 }
@@ -271,6 +277,7 @@ impl<S: MessageSink> IdentifyStage<S> {
             partitions_at: now,
             forgot_at: now,
             more: false,
+            step_took: Duration::ZERO,
             sending: None,
         })
     }
@@ -286,7 +293,11 @@ impl<S: MessageSink> IdentifyStage<S> {
         self.catch_up_leases(active, stop, report)?;
         self.confirm(active, election)?;
         while !stop.load(Ordering::Relaxed) && election.serve(Duration::ZERO) {
-            let wait = Duration::from_millis(if active.more { 0 } else { 50 });
+            // The slower commits are, the more hits go into each.
+            let wait = match active.more {
+                true => Duration::ZERO,
+                false => (2 * active.step_took).clamp(GATHER_MIN, GATHER_MAX),
+            };
             let records = active
                 .hits
                 .read(self.options.identify.commit_hits_max, wait)?;
@@ -294,7 +305,9 @@ impl<S: MessageSink> IdentifyStage<S> {
             if !records.is_empty() || active.refreshed_at.elapsed() > REFRESH {
                 self.catch_up_leases(active, stop, report)?;
             }
+            let started = Instant::now();
             self.step(active, &records, report)?;
+            active.step_took = started.elapsed();
             if active.confirmed_at.elapsed() > REFRESH {
                 self.confirm(active, election)?;
             }

@@ -3,16 +3,17 @@
 //! waits until [`RecordReader::release`].
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rdkafka::ClientContext;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use rdkafka::types::RDKafkaRespErr;
+
+mod context;
+
+use context::{Context, Revocation};
 
 use super::client::consumer_config;
 use super::{
@@ -45,6 +46,8 @@ pub struct KafkaReader {
     positions: BTreeMap<(StreamId, i32), i64>,
     gaps: Vec<Gap>,
     held: bool,
+    /// Whether an offset was out of range, and this was not repaired yet.
+    repairing: bool,
 }
 
 impl KafkaReader {
@@ -94,6 +97,7 @@ impl KafkaReader {
             positions: BTreeMap::new(),
             gaps: Vec::new(),
             held: false,
+            repairing: false,
         })
     }
 
@@ -127,61 +131,65 @@ impl KafkaReader {
         }
     }
 
-    /// Moves partitions whose offset is out of range to the earliest record that is left, and
-    /// notes what is gone.
+    /// Moves partitions whose offset is out of range to the earliest record that is left, notes
+    /// what is gone, and assigns all partitions anew where they stand: the library has stopped
+    /// fetching those that were out of range.
     fn repair_offsets(&mut self) -> Result<(), SourceError> {
         let assignment = self
             .consumer
             .assignment()
             .map_err(|source| SourceError::kafka("cannot list the assignment", source))?;
         let starts = self.consumer.context().state().starts.clone();
+        let mut list = TopicPartitionList::with_capacity(assignment.count());
+        let mut gaps = Vec::new();
         for element in assignment.elements() {
             let (topic, partition) = (element.topic(), element.partition());
-            let Some(stream) = stream_of(&self.streams, topic) else {
-                continue;
-            };
-            let wanted = self
-                .positions
-                .get(&(stream, partition))
-                .or_else(|| starts.get(&(stream, partition)))
-                .copied();
-            let (low, high) = self
-                .consumer
-                .fetch_watermarks(topic, partition, REQUEST_TIMEOUT)
-                .map_err(|source| {
-                    SourceError::kafka(
-                        format!("cannot ask for offsets of {topic}/{partition}"),
-                        source,
-                    )
-                })?;
-            match wanted {
-                Some(wanted) if (low..=high).contains(&wanted) => continue,
-                Some(wanted) => self.gaps.push(Gap {
-                    stream,
-                    partition,
-                    wanted,
-                    resumed: low,
-                }),
-                // Nothing was read yet: what went while the start was looked up is not missed
-                // by whoever starts at the earliest record, and the latest is still to come.
-                None if self.start_of(stream) == Start::Latest => continue,
-                None => {}
+            let wanted = stream_of(&self.streams, topic).and_then(|stream| {
+                let key = (stream, partition);
+                let wanted = self.positions.get(&key).or_else(|| starts.get(&key))?;
+                Some((stream, *wanted))
+            });
+            // What was never read and has no number yet starts at its beginning.
+            let mut offset = Offset::Beginning;
+            if let Some((stream, wanted)) = wanted {
+                let (low, high) = self.watermarks(topic, partition)?;
+                offset = Offset::Offset(wanted);
+                if !(low..=high).contains(&wanted) {
+                    offset = Offset::Offset(low);
+                    gaps.push(Gap {
+                        stream,
+                        partition,
+                        wanted,
+                        resumed: low,
+                    });
+                }
             }
-            self.positions.insert((stream, partition), low);
-            self.consumer
-                .seek(topic, partition, Offset::Offset(low), REQUEST_TIMEOUT)
-                .map_err(|source| {
-                    SourceError::kafka(format!("cannot seek {topic}/{partition} to {low}"), source)
-                })?;
+            list.add_partition_offset(topic, partition, offset)
+                .map_err(|source| SourceError::kafka("cannot assign", source))?;
         }
+        self.consumer
+            .assign(&list)
+            .map_err(|source| SourceError::kafka("cannot assign partitions anew", source))?;
+        for gap in &gaps {
+            self.positions
+                .insert((gap.stream, gap.partition), gap.resumed);
+        }
+        self.gaps.extend(gaps);
+        self.repairing = false;
+        self.apply_hold();
         Ok(())
     }
 
-    /// Where `stream` starts without a committed offset.
-    fn start_of(&self, stream: StreamId) -> Start {
-        let starts = &self.consumer.context().starts;
-        let start = starts.get(usize::from(stream.0)).copied();
-        start.unwrap_or(Start::Earliest)
+    /// The first offset of a partition and its next.
+    fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), SourceError> {
+        self.consumer
+            .fetch_watermarks(topic, partition, REQUEST_TIMEOUT)
+            .map_err(|source| {
+                SourceError::kafka(
+                    format!("cannot ask for offsets of {topic}/{partition}"),
+                    source,
+                )
+            })
     }
 
     /// Polls until `limits` are reached or nothing more is at hand.
@@ -219,6 +227,9 @@ impl RecordReader for KafkaReader {
         if let Some(progress) = self.pending() {
             return Ok(progress);
         }
+        if self.repairing {
+            self.repair_offsets()?;
+        }
         let mut messages = Vec::new();
         let gathered = self.gather(limits, &mut messages);
         let mut reached = BTreeMap::new();
@@ -236,7 +247,7 @@ impl RecordReader for KafkaReader {
             Err(KafkaError::MessageConsumption(
                 RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange,
             )) => {
-                self.repair_offsets()?;
+                self.repairing = true;
                 Ok(progress)
             }
             Err(KafkaError::MessageConsumptionFatal(code)) => {
@@ -269,6 +280,7 @@ impl RecordReader for KafkaReader {
 
     fn release(&mut self) -> Result<(), SourceError> {
         self.consumer.context().state().revoking = None;
+        self.repairing = false;
         self.positions.clear();
         self.consumer
             .unassign()
@@ -340,134 +352,4 @@ fn borrow_records<'a>(
 fn stream_of(streams: &[Stream], topic: &str) -> Option<StreamId> {
     let index = streams.iter().position(|stream| stream.topic == topic)?;
     u16::try_from(index).ok().map(StreamId)
-}
-
-/// What the client's callbacks note for the reader.
-struct Context {
-    streams: Arc<[Stream]>,
-    starts: Vec<Start>,
-    state: Mutex<State>,
-}
-
-/// The notes.
-#[derive(Default)]
-struct State {
-    revoking: Option<Revocation>,
-    assigned_anew: bool,
-    closing: bool,
-    /// Where reading of each assigned partition was asked to start.
-    starts: BTreeMap<(StreamId, i32), i64>,
-    lag: BTreeMap<(StreamId, i32), i64>,
-}
-
-/// A revocation that waits for the worker.
-#[derive(Clone, Copy)]
-struct Revocation {
-    lost: bool,
-}
-
-impl Context {
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Assigns `list` at the committed offsets, and where there are none, at the start that
-    /// the source wants.
-    fn assign(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> KafkaResult<()> {
-        let committed = consumer.committed_offsets(list.clone(), REQUEST_TIMEOUT)?;
-        let mut assignment = TopicPartitionList::with_capacity(list.count());
-        let mut starts = BTreeMap::new();
-        for element in committed.elements() {
-            let stream = stream_of(&self.streams, element.topic());
-            let offset = match element.offset() {
-                Offset::Offset(offset) => {
-                    if let Some(stream) = stream {
-                        starts.insert((stream, element.partition()), offset);
-                    }
-                    Offset::Offset(offset)
-                }
-                Offset::Beginning
-                | Offset::End
-                | Offset::Stored
-                | Offset::Invalid
-                | Offset::OffsetTail(_) => {
-                    let start = stream
-                        .and_then(|stream| self.starts.get(usize::from(stream.0)))
-                        .copied()
-                        .unwrap_or(Start::Earliest);
-                    match start {
-                        Start::Earliest => Offset::Beginning,
-                        Start::Latest => Offset::End,
-                    }
-                }
-            };
-            assignment.add_partition_offset(element.topic(), element.partition(), offset)?;
-        }
-        {
-            let mut state = self.state();
-            state.starts = starts;
-            state.assigned_anew = true;
-            state.lag.clear();
-        }
-        consumer.assign(&assignment)
-    }
-}
-
-impl ClientContext for Context {
-    fn stats(&self, statistics: Statistics) {
-        let mut state = self.state();
-        for topic in statistics.topics.values() {
-            let Some(stream) = stream_of(&self.streams, &topic.topic) else {
-                continue;
-            };
-            for partition in topic.partitions.values() {
-                if partition.partition >= 0 && partition.consumer_lag >= 0 {
-                    state
-                        .lag
-                        .insert((stream, partition.partition), partition.consumer_lag);
-                }
-            }
-        }
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka consumer");
-    }
-}
-
-impl ConsumerContext for Context {
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        event: RDKafkaRespErr,
-        list: &mut TopicPartitionList,
-    ) {
-        if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            tracing::info!(partitions = list.count(), "partitions assigned");
-            if let Err(error) = self.assign(consumer, list) {
-                // Without an assignment the broker gives the partitions to someone else, or
-                // to us again; nothing is lost.
-                tracing::warn!(%error, "cannot take assigned partitions");
-                if let Err(error) = consumer.unassign() {
-                    tracing::warn!(%error, "cannot give partitions back");
-                }
-            }
-            return;
-        }
-        tracing::info!(partitions = list.count(), "partitions revoked");
-        if self.state().closing {
-            if let Err(error) = consumer.unassign() {
-                tracing::warn!(%error, "cannot give partitions back");
-            }
-            return;
-        }
-        let lost = consumer.assignment_lost();
-        self.state().revoking = Some(Revocation { lost });
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        if let Err(error) = result {
-            tracing::warn!(%error, "commit refused; the records will be read again");
-        }
-    }
 }

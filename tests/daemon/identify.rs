@@ -115,6 +115,38 @@ fn the_second_instance_stands_by_and_takes_over() {
 }
 
 #[test]
+fn a_hit_waits_for_the_lease_that_comes_after_it() {
+    let mut setup = Setup::on(Cluster::best(), "waits", FEED);
+    let identify = "store = \"episodes.redb\"\nguard_band = \"0s\"";
+    setup.options.identify = Some(identify.to_owned());
+    setup.options.lease_delay = "8s".to_owned();
+    let mut gannet = setup.start(&[]);
+    gannet.await_assigned();
+    let now = jiff::Timestamp::now();
+    #[expect(clippy::cast_precision_loss, reason = "thirteen digits fit")]
+    let ts = now.as_millisecond() as f64 / 1000.0;
+    let row = serde_json::json!({"_path": "dns", "ts": ts, "id.orig_h": "10.0.0.1",
+                                 "id.orig_p": 5353, "query": "bad.example"});
+    let producer = setup.producer();
+    producer.spread(&setup.topic("dns"), 1, [&plan::bytes(&row)]);
+    crate::support::eventually("the hit waits", || {
+        (gannet.metric("gannet_hits_waiting", &[])? == 1).then_some(())
+    });
+    let start = now - jiff::SignedDuration::from_secs(3600);
+    let lease = serde_json::json!({"lease_id": "late", "subscriber": "line-1",
+                                   "ip": "10.0.0.1", "start": start.to_string()});
+    producer.spread(&setup.topic("leases"), 1, [&plan::bytes(&lease)]);
+    let mut tap = setup.tap("episodes");
+    tap.until("the episode is told", |records| !records.is_empty());
+    let told = tap.json();
+    assert_eq!(
+        (&told[0]["subscriber"], &told[0]["attribution"]),
+        (&Value::from("line-1"), &Value::from("exact"))
+    );
+    assert_eq!(gannet.stop().code(), Some(0));
+}
+
+#[test]
 fn leases_may_be_written_in_transactions() {
     let test = "leases_may_be_written_in_transactions";
     let Some(cluster) = Cluster::real_or_skip(test) else {

@@ -47,6 +47,40 @@ fn check(mut setup: Setup, rows: usize, percents: &[usize]) {
 }
 
 #[test]
+fn kills_of_the_identify_stage_lose_and_repeat_nothing() {
+    let mut setup = Setup::on(Cluster::best(), "killed-identify", FEED);
+    // Small steps, so that kills fall between them.
+    let identify = "store = \"episodes.redb\"\ncommit_hits_max = 20";
+    setup.options.identify = Some(identify.to_owned());
+    let leases: Vec<Vec<u8>> = plan::leases().iter().map(plan::bytes).collect();
+    let producer = setup.producer();
+    producer.spread(&setup.topic("leases"), 1, &leases);
+    let mut plan = Plan::new(29, 6_000);
+    let rows: Vec<Value> = (0..6_000).map(|_| plan.dns()).collect();
+    let values: Vec<Vec<u8>> = rows.iter().map(plan::bytes).collect();
+    producer.spread(&setup.topic("dns"), PARTITIONS, &values);
+    let hits = naive::expected(&Feed::of(FEED.iter().copied()), OWN, &rows);
+    let expected = naive::episodes(&hits, &plan::leases());
+    let all: u64 = expected.values().map(|sums| sums.hits).sum();
+    let mut tap = setup.tap("episodes");
+    for part in [8, 3] {
+        let gannet = setup.start(&[]);
+        let mut told = 0;
+        tap.until("enough hits for the next kill", |records| {
+            told = told::sums(records).values().map(|sums| sums.hits).sum();
+            told >= all / part
+        });
+        gannet.kill();
+        assert!(told < all, "the kill came too late to prove anything");
+    }
+    let gannet = setup.start(&[]);
+    tap.until("all episodes are told", |records| {
+        told::sums(records) == expected
+    });
+    assert_eq!(gannet.stop().code(), Some(0));
+}
+
+#[test]
 fn kills_lose_nothing_on_kafka() {
     let test = "kills_lose_nothing_on_kafka";
     if let Some(cluster) = Cluster::real_or_skip(test) {

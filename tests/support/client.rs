@@ -112,6 +112,22 @@ impl Cluster {
         });
     }
 
+    /// Deletes the records of a partition before `offset`, as retention does. Only Apache Kafka
+    /// can.
+    pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
+        let admin: AdminClient<DefaultClientContext> =
+            self.client().create().expect("an admin client");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset))
+            .expect("a partition");
+        let options = AdminOptions::new().operation_timeout(Some(REQUEST));
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let deleted = runtime
+            .expect("a runtime")
+            .block_on(admin.delete_records(&list, &options));
+        deleted.expect("records are deleted");
+    }
+
     /// A client's settings.
     pub fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();

@@ -31,6 +31,8 @@ pub struct Options {
     pub workers: String,
     /// Lines of `[identify]`; `None` is no such section.
     pub identify: Option<String>,
+    /// How long leases take to become known.
+    pub lease_delay: String,
 }
 
 impl Default for Options {
@@ -39,6 +41,7 @@ impl Default for Options {
             kafka: String::new(),
             workers: "threads = 2\ncommit_interval = \"50ms\"".to_owned(),
             identify: None,
+            lease_delay: "0s".to_owned(),
         }
     }
 }
@@ -102,12 +105,13 @@ impl Setup {
             kafka,
             workers,
             identify,
+            lease_delay,
         } = &self.options;
         let (brokers, group, prefix) = (self.cluster.brokers(), self.group(), &self.prefix);
         let identify = identify.as_ref().map_or_else(String::new, |lines| {
             format!(
                 "[identify]\nleases = [{{ topic = \"{prefix}.leases\", format = \"gannet-json\" }}]\n\
-                 lease_delay = \"0s\"\n{lines}\n"
+                 lease_delay = \"{lease_delay}\"\n{lines}\n"
             )
         });
         format!(

@@ -236,7 +236,7 @@ fn identify_options(
             wait_max: Duration::from_secs(600),
             waiting_max: 1_000_000,
             repeats_kept: day * 7,
-            commit_hits_max: 5_000,
+            commit_hits_max: 20_000,
             leases_max: 10_000_000,
         },
         cluster: cluster.to_owned(),

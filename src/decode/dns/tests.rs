@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use hickory_proto::op::{Message, Query};
 use hickory_proto::rr::rdata::svcb::{IpHint, SvcParamKey, SvcParamValue};
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, HTTPS, SVCB, TXT};
-use hickory_proto::rr::{Name as OracleName, RData, Record as OracleRecord, RecordType};
+use hickory_proto::rr::{DNSClass, Name as OracleName, RData, Record as OracleRecord, RecordType};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 use proptest::prelude::*;
 
@@ -354,7 +354,8 @@ fn oracle_parts(message: &Message) -> Vec<String> {
             .query()
             .map(|query| format!("?{}", oracle_text(query.name()))),
     );
-    for record in message.answers() {
+    let internet = |record: &&OracleRecord| record.dns_class() == DNSClass::IN;
+    for record in message.answers().iter().filter(internet) {
         match record.data() {
             RData::A(address) => parts.push(format!("={address}")),
             RData::AAAA(address) => parts.push(format!("={address}")),
