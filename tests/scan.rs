@@ -213,7 +213,6 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 }
 
 /// A file of the real data beside the checkout, if it is there.
-#[expect(clippy::print_stdout, reason = "says why a test proves nothing")]
 fn shared_data(path: &str) -> Option<PathBuf> {
     let full = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")).join(path);
     if !full.exists() {
