@@ -81,7 +81,11 @@ impl FeedArguments {
 /// The feed that `[FORMAT:]PATH` names.
 fn feed_config(text: &OsStr, role: Role) -> Result<FeedConfig, Usage> {
     let (format, path) = split_format::<FeedFormat>(text)?;
-    let name = path
+    let plain = match path.extension() {
+        Some(ending) if ending == "gz" || ending == "zst" => path.with_extension(""),
+        Some(_) | None => path.clone(),
+    };
+    let name = plain
         .file_stem()
         .unwrap_or(path.as_os_str())
         .to_string_lossy()
@@ -300,7 +304,7 @@ mod tests {
                 .map_err(|error| error.to_string())
         };
         assert_eq!(
-            names(&["a/x.txt", "b/x.txt", "y.txt"]).unwrap(),
+            names(&["a/x.txt", "b/x.txt", "y.txt.gz"]).unwrap(),
             ["a/x.txt", "b/x.txt", "y", "fine"]
         );
         assert!(names(&["y.txt", "hosts:y.txt"]).is_err());

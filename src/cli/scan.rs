@@ -1,6 +1,7 @@
 //! `gannet scan`: the data path over files and standard input.
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -76,11 +77,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     refuse_to_overwrite(arguments, &inputs, &feeds)?;
     let loaded = load_feeds(&feeds, options)?;
     let summary_to_stdout = arguments.summary.as_deref() == Some("-".as_ref());
-    let hits = match &arguments.output {
-        Some(path) => Some(FileSink::open(path)?),
+    let output: Option<&Path> = match &arguments.output {
+        Some(path) => Some(path),
         None if summary_to_stdout => None,
-        None => Some(FileSink::open("-".as_ref())?),
+        None => Some("-".as_ref()),
     };
+    let hits_to_stdout = output == Some("-".as_ref());
+    let hits = output.map(FileSink::open).transpose()?;
     // Opened before the work, so that a path that cannot be written is told at once.
     let counts = match &arguments.summary {
         Some(path) => Some(FileSink::open(path)?),
@@ -102,7 +105,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         now: app::now(),
         progress: &progress,
     };
-    let report = with_progress(&inputs, &progress, || scan(&work))?;
+    let report = with_progress(&inputs, &progress, hits_to_stdout, || scan(&work))?;
     let seconds = started.elapsed().as_secs_f64();
     let summary = summary(&report, &loaded.snapshot, threads, seconds);
     if let Some(counts) = counts {
@@ -184,13 +187,15 @@ fn same_file(one: &Path, other: &Path) -> bool {
     id(one).is_some_and(|one| id(other) == Some(one))
 }
 
-/// Runs `work`, drawing a progress line meanwhile if standard error is a terminal.
+/// Runs `work`, drawing a progress line meanwhile if standard error is a terminal that hits do
+/// not go to as well.
 fn with_progress<T: Send>(
     inputs: &[FileInput],
     progress: &ScanProgress,
+    hits_to_stdout: bool,
     work: impl FnOnce() -> T + Send,
 ) -> T {
-    if !terminal::shows_progress() {
+    if !terminal::shows_progress() || (hits_to_stdout && std::io::stdout().is_terminal()) {
         return work();
     }
     let length = inputs
@@ -199,9 +204,9 @@ fn with_progress<T: Send>(
         .map(|m| m.len())
         .sum();
     let template = if length > 0 {
-        "{bar:30} {bytes}/{total_bytes} {msg} {elapsed}"
+        "{percent:>3} % {bar:16} {elapsed:>3} {wide_msg}"
     } else {
-        "{spinner} {bytes} {msg} {elapsed}"
+        "{spinner} {bytes} {elapsed:>3} {wide_msg}"
     };
     let bar = terminal::progress(length, template);
     let done = AtomicBool::new(false);

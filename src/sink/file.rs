@@ -9,7 +9,9 @@ use super::SinkError;
 
 /// Frames are written whole, in any order.
 pub struct FileSink {
+    /// The path, or what stands for it in messages.
     path: PathBuf,
+    /// Where frames go.
     out: Mutex<Box<dyn Write + Send>>,
 }
 
@@ -19,7 +21,9 @@ impl FileSink {
     /// # Errors
     /// [`SinkError::File`] with the full path.
     pub fn open(path: &Path) -> Result<Self, SinkError> {
+        let mut named = path.to_owned();
         let out: Box<dyn Write + Send> = if path == Path::new("-") {
+            named = PathBuf::from("standard output");
             Box::new(std::io::stdout())
         } else {
             let file = OpenOptions::new()
@@ -34,7 +38,7 @@ impl FileSink {
             Box::new(file)
         };
         Ok(Self {
-            path: path.to_owned(),
+            path: named,
             out: Mutex::new(out),
         })
     }
