@@ -41,7 +41,7 @@ const GATHER_MIN: Duration = Duration::from_millis(50);
 const GATHER_MAX: Duration = Duration::from_millis(500);
 
 /// Most episodes sent in one go.
-const EPISODES_BATCH: usize = 10_000;
+const EPISODES_BATCH: usize = 20_000;
 
 /// Most lease records taken in one go.
 const LEASES_BATCH: usize = 10_000;
@@ -165,6 +165,8 @@ struct Active {
     forgot_at: Instant,
     /// Whether hits still wait for leases that are known.
     more: bool,
+    /// Whether the last read found no hits.
+    idle: bool,
     /// How long the last step took, its commit included.
     step_took: Duration,
     /// Episodes that are not all acknowledged.
@@ -277,6 +279,7 @@ impl<S: MessageSink> IdentifyStage<S> {
             partitions_at: now,
             forgot_at: now,
             more: false,
+            idle: true,
             step_took: Duration::ZERO,
             sending: None,
         })
@@ -293,10 +296,12 @@ impl<S: MessageSink> IdentifyStage<S> {
         self.catch_up_leases(active, stop, report)?;
         self.confirm(active, election)?;
         while !stop.load(Ordering::Relaxed) && election.serve(Duration::ZERO) {
-            // The slower commits are, the more hits go into each.
-            let wait = match active.more {
-                true => Duration::ZERO,
-                false => (2 * active.step_took).clamp(GATHER_MIN, GATHER_MAX),
+            // The slower commits are, the more hits go into each; when none come, episodes
+            // that are due do not wait for them.
+            let wait = match (active.more, active.idle) {
+                (true, _) => Duration::ZERO,
+                (false, true) => GATHER_MIN,
+                (false, false) => (2 * active.step_took).clamp(GATHER_MIN, GATHER_MAX),
             };
             let records = active
                 .hits
@@ -308,6 +313,7 @@ impl<S: MessageSink> IdentifyStage<S> {
             let started = Instant::now();
             self.step(active, &records, report)?;
             active.step_took = started.elapsed();
+            active.idle = records.is_empty();
             if active.confirmed_at.elapsed() > REFRESH {
                 self.confirm(active, election)?;
             }

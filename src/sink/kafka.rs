@@ -51,6 +51,12 @@ impl KafkaSink {
         })
     }
 
+    /// What the library has told of messages since the last call.
+    fn take_reports(&self) -> Vec<Report> {
+        let reports = &self.producer.context().reports;
+        std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Gives `message` to the library; keeps it (in front if it was there) when it cannot be
     /// taken.
     fn hand_over(&mut self, message: Outgoing, in_front: bool) -> bool {
@@ -105,15 +111,7 @@ impl KafkaSink {
         while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
             self.producer.poll(Duration::from_millis(50));
         }
-        let reports = {
-            let context = self.producer.context();
-            std::mem::take(
-                &mut *context
-                    .reports
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner),
-            )
-        };
+        let reports = self.take_reports();
         match create(&self.cluster) {
             Ok(producer) => {
                 for report in &reports {
@@ -149,15 +147,16 @@ impl MessageSink for KafkaSink {
 
     fn poll(&mut self, wait: Duration) -> Acknowledged {
         self.producer.poll(wait);
-        let reports = {
-            let context = self.producer.context();
-            std::mem::take(
-                &mut *context
-                    .reports
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner),
-            )
-        };
+        let mut reports = self.take_reports();
+        // Without a wait the library serves one event a call; the rest are served as well.
+        loop {
+            self.producer.poll(Duration::ZERO);
+            let more = self.take_reports();
+            if more.is_empty() {
+                break;
+            }
+            reports.extend(more);
+        }
         let mut acknowledged = Acknowledged {
             failed: std::mem::take(&mut self.refused),
             ..Acknowledged::default()
