@@ -293,7 +293,7 @@ mod tests {
             std::fs::read(&path).unwrap(),
             "not a store".repeat(1000).as_bytes()
         );
-        let nowhere = folder.path().join("missing").join("episodes.redb");
+        let nowhere = path.join("episodes.redb");
         let error = Store::open(&nowhere, "cluster/hits").err().unwrap();
         assert!(matches!(error, IdentifyError::Open { .. }), "{error}");
     }
