@@ -299,7 +299,7 @@ fn note_end(next: &mut BTreeMap<i32, i64>, probed: &mut BTreeMap<i32, i64>, part
 ///
 /// # Errors
 /// [`SourceError`] when the brokers do not answer or the topic does not exist.
-pub fn topic_partitions<C: rdkafka::ClientContext>(
+pub fn topic_partitions<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
 ) -> Result<Vec<i32>, SourceError> {
