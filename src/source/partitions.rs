@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientContext;
 use rdkafka::client::Client;
-use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -32,10 +33,10 @@ pub struct OwnedRecord {
 
 /// Reads all partitions of a topic, each from its own offset.
 pub struct PartitionReader {
-    consumer: BaseConsumer<DefaultConsumerContext>,
+    consumer: BaseConsumer<Context>,
     /// Asks for offsets. Brokers answer a connection's requests in order, and those of the
     /// reading one wait behind fetches that wait for records.
-    asker: BaseConsumer<DefaultConsumerContext>,
+    asker: BaseConsumer<Context>,
     topic: String,
     /// The next offset of each partition.
     next: BTreeMap<i32, i64>,
@@ -67,7 +68,8 @@ impl PartitionReader {
         config.set("auto.offset.reset", "error");
         config.set("enable.partition.eof", "true");
         let create = || {
-            let created: Result<BaseConsumer, KafkaError> = config.create();
+            let created: Result<BaseConsumer<Context>, KafkaError> =
+                config.create_with_context(Context);
             created.map_err(|source| SourceError::kafka("cannot create consumer", source))
         };
         let mut reader = Self {
@@ -271,6 +273,20 @@ impl PartitionReader {
     }
 }
 
+/// Logs what the library says, but for the ends of partitions, which it takes for errors.
+struct Context;
+
+impl ClientContext for Context {
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code();
+        if code != Some(RDKafkaErrorCode::PartitionEOF) {
+            tracing::warn!(%error, reason, "kafka reader");
+        }
+    }
+}
+
+impl ConsumerContext for Context {}
+
 /// Takes up that `partition` was read to its end: if it was probed, there are no records before
 /// the end that the brokers had told.
 fn note_end(next: &mut BTreeMap<i32, i64>, probed: &mut BTreeMap<i32, i64>, partition: i32) {
@@ -283,7 +299,7 @@ fn note_end(next: &mut BTreeMap<i32, i64>, probed: &mut BTreeMap<i32, i64>, part
 ///
 /// # Errors
 /// [`SourceError`] when the brokers do not answer or the topic does not exist.
-pub fn topic_partitions<C: rdkafka::ClientContext>(
+pub fn topic_partitions<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
 ) -> Result<Vec<i32>, SourceError> {

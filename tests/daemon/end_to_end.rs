@@ -108,6 +108,9 @@ fn check(cluster: Cluster) {
         told::sums(records).values().eq(episodes.values())
     });
     assert_eq!(told::sums(&tap.records), episodes);
+    let log = gannet.log();
+    assert!(!log.contains("ERROR"), "nothing was wrong: {log}");
+    assert!(log.lines().count() < 50, "much was logged: {log}");
     assert_eq!(gannet.stop().code(), Some(0));
 }
 

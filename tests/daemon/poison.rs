@@ -15,11 +15,12 @@ fn a_dead_letter_always_fits_into_a_message() {
         value: vec![b'v'; value],
         headers: vec![("from".to_owned(), vec![b'h'; header])],
     };
+    // Together less than the embedded broker keeps of a partition.
     let poison = [
-        large(900_000, 700_000, 10),
-        large(10, 10, 1_500_000),
-        large(1_200_000, 10, 10),
-        large(10, 3_000_000, 10),
+        large(500_000, 600_000, 10),
+        large(10, 10, 1_100_000),
+        large(1_100_000, 10, 10),
+        large(10, 1_200_000, 10),
         large(10, 10, 10),
     ];
     for record in &poison {
@@ -47,7 +48,7 @@ fn a_dead_letter_always_fits_into_a_message() {
     };
     assert_eq!(
         header(3, "gannet.dlq.truncated"),
-        Some("3000000".to_owned())
+        Some("1200000".to_owned())
     );
     assert_eq!(header(4, "gannet.dlq.truncated"), None);
     assert_eq!(dead.records[4].key, poison[4].key);
