@@ -59,7 +59,7 @@ impl WorkerObserver {
             hits: HitMetrics::register(),
             worker: WorkerMetrics::register(),
             acknowledged: Count::register(names::HITS_ACKNOWLEDGED, &[]),
-            delivery_errors: Count::register(names::DELIVERY_ERRORS, &["output"]),
+            delivery_errors: Count::register(names::DELIVERY_ERRORS, &[]),
             dead: dead.into_iter().collect(),
             unfit: BTreeMap::new(),
             lag: BTreeMap::new(),

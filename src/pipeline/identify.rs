@@ -1,6 +1,10 @@
 //! The identify stage's loop: one active instance reads all partitions of the hits topic, waits
 //! for leases, folds hits into episodes in its store, and sends episodes that are due. Everything
-//! that decides lives in `identify`; here are only its ways in and out.
+//! that decides lives in `identify`; here are only its ways in and out: `leases` reads what is
+//! known of subscribers, `sending` brings episodes out.
+
+mod leases;
+mod sending;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,14 +13,16 @@ use crate::config::{
     ClusterConfig, EpisodesConfig, IdentifyConfig, KafkaConfig, LeaseLocation, TopicConfig,
 };
 use crate::decode;
-use crate::encode;
 use crate::identify::{
-    AttributionRules, DueEpisode, Identifier, IdentifyError, IncomingHit, Inserted, Settings,
-    StepReport,
+    AttributionRules, Identifier, IdentifyError, IncomingHit, Settings, StepReport,
 };
-use crate::model::{Episode, EventTime, LeaseFormat, Named};
-use crate::sink::{MessageSink, Outgoing};
+use crate::model::EventTime;
+use crate::sink::MessageSink;
+
 use crate::source::{Election, OwnedRecord, PartitionReader, SourceError};
+
+use leases::{LeaseTopic, read_lease_file};
+use sending::Sending;
 
 /// How often the ends of the lease topics and our standing are asked for when nothing waits.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -27,24 +33,12 @@ const PARTITIONS_REFRESH: Duration = Duration::from_secs(30);
 /// How often leases that ended long ago are forgotten, at most.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
-/// Longest wait for episodes to be acknowledged before they count as not sent.
-const SEND_WAIT_MAX: Duration = Duration::from_secs(60);
-
-/// Longest wait for acknowledgements when the stage ends.
-const DRAIN_MAX: Duration = Duration::from_secs(4);
-
 /// How often episodes and victims are counted; it reads all of them.
 const TOTALS_EVERY: Duration = Duration::from_secs(120);
 
 /// How long hits are gathered for one step, at least and at most.
 const GATHER_MIN: Duration = Duration::from_millis(50);
 const GATHER_MAX: Duration = Duration::from_millis(500);
-
-/// Most episodes sent in one go.
-const EPISODES_BATCH: usize = 20_000;
-
-/// Most lease records taken in one go.
-const LEASES_BATCH: usize = 10_000;
 
 /// What the stage is told once.
 #[derive(Clone)]
@@ -137,20 +131,6 @@ pub struct IdentifyStage<S> {
     /// Counts the rounds of sending, so that late acknowledgements of one that was given up
     /// are recognized.
     round: u64,
-}
-
-/// A lease topic and how far it was read.
-struct LeaseTopic {
-    topic: String,
-    format: LeaseFormat,
-    reader: PartitionReader,
-}
-
-/// Episodes that were handed to the sink.
-struct Sending {
-    due: Vec<DueEpisode>,
-    acknowledged: usize,
-    since: Instant,
 }
 
 /// The state of the active instance.
@@ -327,20 +307,6 @@ impl<S: MessageSink> IdentifyStage<S> {
         self.drain(active, report)
     }
 
-    /// Waits for the episodes that were handed to the sink. Those that are not acknowledged in
-    /// time, and those that are due, are sent by whoever opens the store next.
-    fn drain(
-        &mut self,
-        active: &mut Active,
-        report: &mut dyn FnMut(IdentifyOutput<'_>),
-    ) -> Result<(), IdentifyStageError> {
-        let deadline = Instant::now() + DRAIN_MAX;
-        while active.sending.is_some() && Instant::now() < deadline {
-            self.take_acknowledged(active, Duration::from_millis(10), report)?;
-        }
-        Ok(())
-    }
-
     /// What is done only now and then: looks for new partitions, and when the table of leases
     /// is nearly full, forgets those that ended too long ago for any hit that is kept.
     fn look_after(&self, active: &mut Active) -> Result<(), IdentifyStageError> {
@@ -362,38 +328,6 @@ impl<S: MessageSink> IdentifyStage<S> {
             let horizon = (self.options.now)().saturating_sub(*repeats_kept);
             active.identifier.leases().forget_ended(horizon);
         }
-        Ok(())
-    }
-
-    /// Reads every lease topic to the end that it has now.
-    fn catch_up_leases(
-        &self,
-        active: &mut Active,
-        stop: &AtomicBool,
-        report: &mut dyn FnMut(IdentifyOutput<'_>),
-    ) -> Result<(), IdentifyStageError> {
-        active.refreshed_at = Instant::now();
-        if active.leases.is_empty() {
-            return Ok(());
-        }
-        let asked_at = (self.options.now)();
-        for topic in &mut active.leases {
-            while topic.reader.behind()? > 0 && !stop.load(Ordering::Relaxed) {
-                let records = topic.reader.read(LEASES_BATCH, Duration::from_millis(50))?;
-                let mut rejected = 0;
-                for record in &records {
-                    rejected += take_leases(topic.format, &record.value, &mut active.identifier);
-                }
-                report(IdentifyOutput::Leases {
-                    known: active.identifier.leases().len(),
-                    rejected,
-                    topic: &topic.topic,
-                    positions: &topic.reader.positions(),
-                });
-            }
-        }
-        let known_until = asked_at.saturating_sub(self.options.identify.lease_delay);
-        active.identifier.set_known_until(known_until);
         Ok(())
     }
 
@@ -475,101 +409,4 @@ impl<S: MessageSink> IdentifyStage<S> {
         active.confirmed_at = Instant::now();
         Ok(())
     }
-
-    /// Sends the episodes that are due, and takes up what was acknowledged of those sent
-    /// before. The next ones wait until all of those are, while hits go on being folded in.
-    fn send_due(
-        &mut self,
-        active: &mut Active,
-        report: &mut dyn FnMut(IdentifyOutput<'_>),
-    ) -> Result<(), IdentifyStageError> {
-        self.take_acknowledged(active, Duration::ZERO, report)?;
-        if active.sending.is_some() {
-            return Ok(());
-        }
-        let due = active
-            .identifier
-            .due_episodes((self.options.now)(), EPISODES_BATCH)?;
-        if due.is_empty() {
-            return Ok(());
-        }
-        self.round += 1;
-        for due in &due {
-            self.send(&due.episode);
-        }
-        active.sending = Some(Sending {
-            due,
-            acknowledged: 0,
-            since: Instant::now(),
-        });
-        Ok(())
-    }
-
-    /// Takes acknowledgements for up to `wait`; once all have come, the episodes count as sent.
-    fn take_acknowledged(
-        &mut self,
-        active: &mut Active,
-        wait: Duration,
-        report: &mut dyn FnMut(IdentifyOutput<'_>),
-    ) -> Result<(), IdentifyStageError> {
-        let tokens = self.sink.poll(wait).tokens;
-        let Some(sending) = &mut active.sending else {
-            return Ok(());
-        };
-        let round = self.round;
-        sending.acknowledged += tokens.iter().filter(|token| **token == round).count();
-        if sending.acknowledged == sending.due.len() {
-            active.identifier.mark_sent(&sending.due)?;
-            let episodes = sending.due.len() as u64;
-            report(IdentifyOutput::Sent { episodes });
-            active.sending = None;
-        } else if sending.since.elapsed() > SEND_WAIT_MAX {
-            self.sink.abandon();
-            return Err(IdentifyStageError::NotAcknowledged(SEND_WAIT_MAX));
-        }
-        Ok(())
-    }
-
-    /// Hands one episode to the sink.
-    fn send(&mut self, episode: &Episode) {
-        let EpisodesConfig { topic, format, .. } = &self.options.episodes;
-        let mut value = Vec::with_capacity(1024);
-        encode::episode(*format, episode, &mut value);
-        self.sink.send(Outgoing {
-            topic: topic.clone(),
-            key: Some(episode.episode_id.to_string().into_bytes()),
-            value,
-            headers: vec![(
-                "content-type".to_owned(),
-                format!("gannet.episode.v1+{}", format.as_str()).into_bytes(),
-            )],
-            token: self.round,
-        });
-    }
-}
-
-/// Reads a lease file whole; says how many lines are no leases.
-fn read_lease_file(
-    path: &std::path::Path,
-    format: LeaseFormat,
-    identifier: &mut Identifier,
-) -> Result<u64, IdentifyStageError> {
-    let bytes = std::fs::read(path).map_err(|source| IdentifyStageError::LeaseFile {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(take_leases(format, &bytes, identifier))
-}
-
-/// Takes the leases of one record or file; says how many items are none.
-fn take_leases(format: LeaseFormat, bytes: &[u8], identifier: &mut Identifier) -> u64 {
-    let mut rejected = 0;
-    decode::lease::leases(format, bytes, &mut |lease| {
-        let taken = lease.is_ok_and(|lease| match identifier.leases().insert(&lease) {
-            Inserted::New | Inserted::Replaced => true,
-            Inserted::Refused => false,
-        });
-        rejected += u64::from(!taken);
-    });
-    rejected
 }

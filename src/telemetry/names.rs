@@ -88,7 +88,7 @@ pub const DEAD_LETTERS: Metric = counter(
 /// Deliveries that failed and were tried again or given up.
 pub const DELIVERY_ERRORS: Metric = counter(
     "gannet_delivery_errors_total",
-    &["topic"],
+    &[],
     "Deliveries that failed and were tried again or given up.",
 );
 
