@@ -386,7 +386,7 @@ fn items_of_files_of_one_name_have_ids_of_their_own() {
         path,
         &["scan", "--feed", "feed.txt", "--input", "later/dns.log.gz"],
     );
-    assert_eq!(again.object()["hit_id"], hits[0]["hit_id"]);
+    assert!(ids.contains(&again.object()["hit_id"].to_string()));
 }
 
 /// What the truth and a hit must agree on.
