@@ -88,11 +88,7 @@ fn an_instance_that_joins_and_leaves_loses_nothing() {
 
 #[test]
 fn after_a_clean_stop_nothing_is_read_twice() {
-    let mut setup = Setup::on(Cluster::best(), "clean", FEED);
-    if matches!(setup.cluster, Cluster::Embedded(_)) {
-        // It refuses commits while another member leaves, which Kafka does not.
-        setup.options.workers = "threads = 1\ncommit_interval = \"50ms\"".to_owned();
-    }
+    let setup = Setup::on(Cluster::best(), "clean", FEED);
     let mut flow = Flow::of(&setup);
     let mut gannet = setup.start(&["--role", "match"]);
     flow.send_until("it reads", || reads(&mut gannet));

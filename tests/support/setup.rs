@@ -35,11 +35,17 @@ pub struct Options {
     pub lease_delay: String,
 }
 
-impl Default for Options {
-    fn default() -> Self {
+impl Options {
+    /// The usual: two workers. On the embedded broker it is one, since that broker refuses
+    /// commits while a member joins or leaves, which Kafka does not: hits would be there twice.
+    fn on(cluster: &Cluster) -> Self {
+        let threads = match cluster {
+            Cluster::Embedded(_) => 1,
+            Cluster::Real(_) => 2,
+        };
         Self {
             kafka: String::new(),
-            workers: "threads = 2\ncommit_interval = \"50ms\"".to_owned(),
+            workers: format!("threads = {threads}\ncommit_interval = \"50ms\""),
             identify: None,
             lease_delay: "0s".to_owned(),
         }
@@ -71,9 +77,9 @@ impl Setup {
         static PLACES: AtomicU32 = AtomicU32::new(0);
         let place = PLACES.fetch_add(1, Ordering::Relaxed);
         Self {
-            cluster,
             prefix: format!("{name}-{}-{place}", std::process::id()),
-            options: Options::default(),
+            options: Options::on(&cluster),
+            cluster,
             directory: tempfile::tempdir().expect("a temporary directory"),
             started: AtomicU32::new(0),
         }
