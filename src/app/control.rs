@@ -227,9 +227,14 @@ impl Control {
                 starts.push(source.start);
             }
         }
+        let mut kafka = self.config.kafka.clone();
+        if self.options.dry_run {
+            // A member of its own group takes no partitions from those who do the work.
+            kafka.group.push_str(".dry-run");
+        }
         MatchStageOptions {
             reader: KafkaReaderOptions {
-                kafka: self.config.kafka.clone(),
+                kafka,
                 member: 0,
                 streams: streams.into(),
                 starts,
