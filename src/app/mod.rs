@@ -104,3 +104,15 @@ pub fn build_options(matching: MatchingConfig) -> BuildOptions {
         ..BuildOptions::default()
     }
 }
+
+/// An error with its causes on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    line
+}

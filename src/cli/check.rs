@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::feed_options::describe;
 use super::terminal::{self, thousands};
 use super::{CONFIGURATION, Outcome, load_config};
 use crate::app;
@@ -47,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     let loaded = load(&config.feeds, app::build_options(config.matching), 1);
     if let Err(errors) = &loaded {
-        problems.extend(errors.iter().map(|error: &LoadError| describe(error)));
+        problems.extend(errors.iter().map(|error: &LoadError| app::chain(error)));
     }
     if arguments.json {
         terminal::print_json(&as_json(&problems, loaded.as_ref().ok()))?;

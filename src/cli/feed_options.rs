@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::app;
 use crate::config::{CsvColumns, FeedConfig};
 use crate::feeds::{LoadError, Loaded, LoadedFeed, load};
 use crate::model::{EventFormat, FeedFormat, NameEngine, Named, Role};
@@ -237,20 +238,8 @@ fn remarks(feed: &LoadedFeed) -> Vec<String> {
 
 /// All errors of a load as one, each with its causes.
 pub(super) fn all_of(errors: &[LoadError]) -> anyhow::Error {
-    let lines: Vec<String> = errors.iter().map(describe).collect();
+    let lines: Vec<String> = errors.iter().map(|error| app::chain(error)).collect();
     anyhow::anyhow!("{}", lines.join("\n"))
-}
-
-/// An error with its causes on one line.
-pub(super) fn describe(error: &LoadError) -> String {
-    let mut line = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        cause = error.source();
-    }
-    line
 }
 
 #[cfg(test)]
