@@ -9,12 +9,10 @@ use std::path::{Path, PathBuf};
 
 use super::operation::{Operation, OperationError, OperationOptions, Stream};
 use crate::encode::event;
+use crate::source::framing::{Framing, framing, write_frame, write_start, write_stop};
 
 /// The events between two reports of progress.
 const PROGRESS_EVENTS: u64 = 50_000;
-
-/// What a frame stream of dnstap announces.
-const DNSTAP_CONTENT: &[u8] = b"protobuf:dnstap.Dnstap";
 
 /// What was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -159,9 +157,9 @@ impl StreamFile {
         let path = directory.join("events").join(stream.file_name());
         let opened = File::create_new(&path).and_then(|file| {
             let mut out = BufWriter::with_capacity(1 << 18, file);
-            if stream == Stream::Dnstap {
-                out.write_all(&control_frame(2, Some(DNSTAP_CONTENT)))?;
-            }
+            let mut start = Vec::new();
+            write_start(framing(stream.format()), &mut start);
+            out.write_all(&start)?;
             Ok(out)
         });
         match opened {
@@ -180,10 +178,8 @@ impl StreamFile {
 
     /// Writes what comes after the last record.
     fn close(mut self, stream: Stream) -> Result<(), GenerateError> {
-        let end = match stream {
-            Stream::Dnstap => control_frame(3, None),
-            Stream::Dns | Stream::Collector | Stream::Flows | Stream::Conn => Vec::new(),
-        };
+        let mut end = Vec::new();
+        write_stop(framing(stream.format()), &mut end);
         let closed = self.out.write_all(&end).and_then(|()| self.out.flush());
         closed.map_err(|source| GenerateError::Write {
             path: self.path,
@@ -237,39 +233,18 @@ fn write_events(
     Ok(())
 }
 
-/// Writes one record with the framing of its file: a length for frame streams, a line feed for
-/// JSON; protobuf records bring their length.
+/// Writes one record with the framing of its file; flows bring their length.
 fn write_record(stream: Stream, record: &[u8], out: &mut impl Write) -> io::Result<()> {
-    match stream {
-        Stream::Dnstap => {
-            let length = u32::try_from(record.len()).unwrap_or(u32::MAX);
-            out.write_all(&length.to_be_bytes())?;
-            out.write_all(record)
-        }
-        Stream::Flows => out.write_all(record),
-        Stream::Dns | Stream::Collector | Stream::Conn => {
-            out.write_all(record)?;
-            if record.last() == Some(&b'\n') {
-                Ok(())
-            } else {
-                out.write_all(b"\n")
-            }
-        }
+    if stream == Stream::Flows {
+        return out.write_all(record);
     }
-}
-
-/// A control frame of a frame stream: an escape, a length, the kind and perhaps the content.
-fn control_frame(kind: u32, content: Option<&[u8]>) -> Vec<u8> {
-    let mut body = kind.to_be_bytes().to_vec();
-    if let Some(content) = content {
-        body.extend_from_slice(&1_u32.to_be_bytes());
-        body.extend_from_slice(&u32::try_from(content.len()).unwrap_or(0).to_be_bytes());
-        body.extend_from_slice(content);
-    }
-    let mut frame = vec![0; 4];
-    frame.extend_from_slice(&u32::try_from(body.len()).unwrap_or(0).to_be_bytes());
-    frame.extend_from_slice(&body);
-    frame
+    let mut framed = Vec::with_capacity(record.len() + 4);
+    let record = match framing(stream.format()) {
+        Framing::Lines => record.strip_suffix(b"\n").unwrap_or(record),
+        Framing::FrameStream | Framing::Delimited | Framing::Whole => record,
+    };
+    write_frame(framing(stream.format()), record, &mut framed).map_err(io::Error::other)?;
+    out.write_all(&framed)
 }
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     all
 }
 
+/// What a frame stream of dnstap announces.
+const DNSTAP_CONTENT: &[u8] = b"protobuf:dnstap.Dnstap";
+
 #[test]
 fn equal_options_write_equal_bytes() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
