@@ -212,7 +212,7 @@ impl<'r> Outer<'r> {
                 IDENTITY => outer.identity = fields.bytes()?,
                 MESSAGE => outer.message = Some(fields.bytes()?),
                 TYPE => outer.kind = Some(fields.varint()?),
-                other => fields.skip(other, KNOWN)?,
+                other => fields.skip_unknown(other, KNOWN)?,
             }
         }
         Ok(outer)
@@ -293,7 +293,7 @@ impl<'r> Message<'r> {
                 RESPONSE_NSEC => read.response_nsec = fields.fixed32()?,
                 RESPONSE => read.response = fields.bytes()?,
                 POLICY => read.policy_action = policy_action(fields.bytes()?)?,
-                other => fields.skip(other, KNOWN)?,
+                other => fields.skip_unknown(other, KNOWN)?,
             }
         }
         Ok(read)
@@ -312,7 +312,7 @@ fn policy_action(policy: &[u8]) -> Result<Option<u64>, Broken> {
     while let Some(tag) = fields.tag()? {
         match tag {
             ACTION => action = Some(fields.varint()?),
-            other => fields.skip(other, KNOWN)?,
+            other => fields.skip_unknown(other, KNOWN)?,
         }
     }
     Ok(action)

@@ -46,10 +46,10 @@ pub(super) fn begins_message(byte: u8) -> bool {
     byte >> 3 != 0 && matches!(u32::from(byte & 7), VARINT | FIXED64 | BYTES | FIXED32)
 }
 
-/// The field numbers (below 128) that a reader knows: one of them under a tag that the reader
+/// The field numbers (below 64) that a reader knows: one of them under a tag that the reader
 /// did not expect has the wrong type.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known(u128);
+pub(super) struct Known(u64);
 
 impl Known {
     /// The set of the field numbers of `tags`.
@@ -66,7 +66,7 @@ impl Known {
     /// Whether the field of `tag` is in the set.
     fn holds(self, tag: u32) -> bool {
         let number = tag >> 3;
-        number < 128 && self.0 >> number & 1 == 1
+        number < 64 && self.0 >> number & 1 == 1
     }
 }
 
@@ -94,14 +94,23 @@ impl<'m> Fields<'m> {
     /// [`Broken`] when the tag is cut short, too large, or of field 0.
     #[inline]
     pub(super) fn tag(&mut self) -> Result<Option<u32>, Broken> {
-        if self.rest.is_empty() {
-            return Ok(None);
+        match self.rest {
+            [] => Ok(None),
+            [tag @ 8..0x80, rest @ ..] => {
+                self.rest = rest;
+                Ok(Some(u32::from(*tag)))
+            }
+            [..] => self.long_tag().map(Some),
         }
+    }
+
+    /// A tag of several bytes, or one that is none.
+    fn long_tag(&mut self) -> Result<u32, Broken> {
         let tag = u32::try_from(self.varint()?).map_err(|_| Broken)?;
         if tag >> 3 == 0 {
             return Err(Broken);
         }
-        Ok(Some(tag))
+        Ok(tag)
     }
 
     /// An integer.
@@ -129,7 +138,7 @@ impl<'m> Fields<'m> {
             return self.varint_by_bytes();
         };
         let word = u64::from_le_bytes(*chunk);
-        let ends = !word & 0x8080_8080_8080_8080;
+        let ends = !word & HIGHS;
         if ends != 0 {
             let bits = ends.trailing_zeros() + 1;
             self.rest = self.rest.get(widened(bits / 8)..).ok_or(Broken)?;
@@ -207,16 +216,25 @@ impl<'m> Fields<'m> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Broken)
     }
 
-    /// Passes over the value of a field that the caller does not read.
+    /// Passes over the value of a field that the caller does not know.
     ///
     /// # Errors
     /// [`Broken`] when the value is cut short, belongs to a group, or the field is one of
     /// `known` and so should have had another type.
     #[inline]
-    pub(super) fn skip(&mut self, tag: u32, known: Known) -> Result<(), Broken> {
+    pub(super) fn skip_unknown(&mut self, tag: u32, known: Known) -> Result<(), Broken> {
         if known.holds(tag) {
             return Err(Broken);
         }
+        self.skip(tag)
+    }
+
+    /// Passes over the value of a field.
+    ///
+    /// # Errors
+    /// [`Broken`] when the value is cut short or belongs to a group.
+    #[inline]
+    pub(super) fn skip(&mut self, tag: u32) -> Result<(), Broken> {
         match tag & 7 {
             VARINT => self.varint().map(|_| ()),
             FIXED64 => self.fixed64().map(|_| ()),
@@ -227,8 +245,12 @@ impl<'m> Fields<'m> {
     }
 }
 
+/// The high bit of each byte of a word.
+pub(super) const HIGHS: u64 = 0x8080_8080_8080_8080;
+
 /// Joins the lower seven bits of the eight bytes of `word`, lowest byte first.
-fn squeezed(word: u64) -> u64 {
+#[inline]
+pub(super) fn squeezed(word: u64) -> u64 {
     let word = word & 0x7f7f_7f7f_7f7f_7f7f;
     let pairs = word & 0x007f_007f_007f_007f | (word & 0x7f00_7f00_7f00_7f00) >> 1;
     let fours = pairs & 0x0000_3fff_0000_3fff | (pairs & 0x3fff_0000_3fff_0000) >> 2;
@@ -241,6 +263,7 @@ fn widened(count: u32) -> usize {
 }
 
 /// The address that 4 or 16 bytes stand for, unmapped; none for another length.
+#[inline]
 pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
     if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
         return Some(IpAddr::V4(Ipv4Addr::from(v4)));
@@ -250,6 +273,7 @@ pub(super) fn address(bytes: &[u8]) -> Option<IpAddr> {
 }
 
 /// The port that a field holds; none for 0 and for what is no port.
+#[inline]
 pub(super) fn port(value: u64) -> Option<u16> {
     u16::try_from(value).ok().filter(|port| *port != 0)
 }
@@ -266,7 +290,7 @@ mod tests {
         let mut fields = Fields::new(message);
         let mut count = 0;
         while let Some(tag) = fields.tag()? {
-            fields.skip(tag, Known::of(&[]))?;
+            fields.skip(tag)?;
             count += 1;
         }
         Ok(count)
@@ -329,12 +353,12 @@ mod tests {
             assert_eq!(walk(&[0x08 | wire_type, 0]), Err(Broken));
         }
         assert_eq!(walk(&[0x02, 0]), Err(Broken));
-        let known = Known::of(&[bytes_tag(1), varint_tag(127)]);
-        let skipped = |tag| Fields::new(&[0]).skip(tag, known);
+        let known = Known::of(&[bytes_tag(1), varint_tag(63)]);
+        let skipped = |tag| Fields::new(&[0]).skip_unknown(tag, known);
         assert_eq!(skipped(varint_tag(1)), Err(Broken));
-        assert_eq!(skipped(bytes_tag(127)), Err(Broken));
+        assert_eq!(skipped(bytes_tag(63)), Err(Broken));
         assert_eq!(skipped(bytes_tag(2)), Ok(()));
-        assert_eq!(skipped(varint_tag(128)), Ok(()));
+        assert_eq!(skipped(varint_tag(64)), Ok(()));
     }
 
     #[test]
