@@ -456,7 +456,8 @@ proptest! {
     #[test]
     fn fields_are_those_of_the_oracle(flow in flow()) {
         let bytes = flow.encode_to_vec();
-        let read = Message::read(&bytes).unwrap();
+        let mut places = Places::new(&bytes);
+        let read = Message::read(&mut places).unwrap();
         let small = |field| u32::try_from(read.number(field)).unwrap();
         let again = FlowType {
             kind: flow.kind,
