@@ -88,11 +88,24 @@ impl<'m> Fields<'m> {
         self.rest
     }
 
+    /// Whether the next field has this tag, of one byte; passes over the tag if it has. For
+    /// readers that first look for the fields in the order in which writers put them.
+    #[inline(always)]
+    pub(super) fn next_is(&mut self, tag: u32) -> bool {
+        match self.rest {
+            [first, rest @ ..] if u32::from(*first) == tag => {
+                self.rest = rest;
+                true
+            }
+            [..] => false,
+        }
+    }
+
     /// The next tag; none at the end of the message.
     ///
     /// # Errors
     /// [`Broken`] when the tag is cut short, too large, or of field 0.
-    #[inline]
+    #[inline(always)]
     pub(super) fn tag(&mut self) -> Result<Option<u32>, Broken> {
         match self.rest {
             [] => Ok(None),
@@ -100,84 +113,45 @@ impl<'m> Fields<'m> {
                 self.rest = rest;
                 Ok(Some(u32::from(*tag)))
             }
-            [..] => self.long_tag().map(Some),
+            [..] => {
+                let tag = u32::try_from(self.varint()?).map_err(|_| Broken)?;
+                if tag >> 3 == 0 {
+                    return Err(Broken);
+                }
+                Ok(Some(tag))
+            }
         }
-    }
-
-    /// A tag of several bytes, or one that is none.
-    fn long_tag(&mut self) -> Result<u32, Broken> {
-        let tag = u32::try_from(self.varint()?).map_err(|_| Broken)?;
-        if tag >> 3 == 0 {
-            return Err(Broken);
-        }
-        Ok(tag)
     }
 
     /// An integer.
     ///
     /// # Errors
     /// [`Broken`] when it is cut short or has more than 64 bits.
-    #[inline]
+    #[inline(always)]
     pub(super) fn varint(&mut self) -> Result<u64, Broken> {
-        match self.rest {
-            [low, rest @ ..] if *low < 0x80 => {
-                self.rest = rest;
-                Ok(u64::from(*low))
-            }
-            [low, high, rest @ ..] if *high < 0x80 => {
-                self.rest = rest;
-                Ok(u64::from(*low & 0x7f) | u64::from(*high) << 7)
-            }
-            _ => self.long_varint(),
-        }
-    }
-
-    /// An integer of more than two bytes: eight bytes at once where there are as many.
-    fn long_varint(&mut self) -> Result<u64, Broken> {
-        let Some((chunk, after)) = self.rest.split_first_chunk::<8>() else {
-            return self.varint_by_bytes();
-        };
-        let word = u64::from_le_bytes(*chunk);
-        let ends = !word & HIGHS;
-        if ends != 0 {
-            let bits = ends.trailing_zeros() + 1;
-            self.rest = self.rest.get(widened(bits / 8)..).ok_or(Broken)?;
-            return Ok(squeezed(word & (u64::MAX >> (64 - bits))));
-        }
-        let low = squeezed(word);
-        match after {
-            [ninth, rest @ ..] if *ninth < 0x80 => {
-                self.rest = rest;
-                Ok(low | u64::from(*ninth) << 56)
-            }
-            [ninth, tenth @ 0..=1, rest @ ..] => {
-                self.rest = rest;
-                Ok(low | u64::from(*ninth & 0x7f) << 56 | u64::from(*tenth) << 63)
-            }
-            _ => Err(Broken),
-        }
-    }
-
-    /// An integer within the last seven bytes of the message.
-    fn varint_by_bytes(&mut self) -> Result<u64, Broken> {
-        let mut value = 0;
-        let mut shift = 0;
-        while let [byte, rest @ ..] = self.rest {
+        if let [low @ ..0x80, rest @ ..] = self.rest {
             self.rest = rest;
-            value |= u64::from(*byte & 0x7f) << shift;
-            if *byte < 0x80 {
-                return Ok(value);
-            }
-            shift += 7;
+            return Ok(u64::from(*low));
         }
-        Err(Broken)
+        if let Some((word, _)) = self.rest.split_first_chunk::<8>() {
+            let word = u64::from_le_bytes(*word);
+            let ends = !word & HIGHS;
+            if ends != 0 {
+                let len = ends.trailing_zeros() / 8 + 1;
+                self.rest = self.rest.get(widened(len)..).ok_or(Broken)?;
+                return Ok(squeezed(word & (ends ^ (ends - 1))));
+            }
+        }
+        let (value, rest) = varint_by_bytes(self.rest)?;
+        self.rest = rest;
+        Ok(value)
     }
 
     /// Eight bytes, little-endian.
     ///
     /// # Errors
     /// [`Broken`] when they are cut short.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fixed64(&mut self) -> Result<u64, Broken> {
         let (chunk, rest) = self.rest.split_first_chunk().ok_or(Broken)?;
         self.rest = rest;
@@ -188,7 +162,7 @@ impl<'m> Fields<'m> {
     ///
     /// # Errors
     /// [`Broken`] when they are cut short.
-    #[inline]
+    #[inline(always)]
     pub(super) fn fixed32(&mut self) -> Result<u32, Broken> {
         let (chunk, rest) = self.rest.split_first_chunk().ok_or(Broken)?;
         self.rest = rest;
@@ -199,7 +173,7 @@ impl<'m> Fields<'m> {
     ///
     /// # Errors
     /// [`Broken`] when the length reaches beyond the end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn bytes(&mut self) -> Result<&'m [u8], Broken> {
         let len = usize::try_from(self.varint()?).map_err(|_| Broken)?;
         let (bytes, rest) = self.rest.split_at_checked(len).ok_or(Broken)?;
@@ -211,7 +185,7 @@ impl<'m> Fields<'m> {
     ///
     /// # Errors
     /// [`Broken`] when the length reaches beyond the end or the bytes are not UTF-8.
-    #[inline]
+    #[inline(always)]
     pub(super) fn text(&mut self) -> Result<&'m str, Broken> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Broken)
     }
@@ -221,7 +195,7 @@ impl<'m> Fields<'m> {
     /// # Errors
     /// [`Broken`] when the value is cut short, belongs to a group, or the field is one of
     /// `known` and so should have had another type.
-    #[inline]
+    #[inline(always)]
     pub(super) fn skip_unknown(&mut self, tag: u32, known: Known) -> Result<(), Broken> {
         if known.holds(tag) {
             return Err(Broken);
@@ -233,7 +207,7 @@ impl<'m> Fields<'m> {
     ///
     /// # Errors
     /// [`Broken`] when the value is cut short or belongs to a group.
-    #[inline]
+    #[inline(always)]
     pub(super) fn skip(&mut self, tag: u32) -> Result<(), Broken> {
         match tag & 7 {
             VARINT => self.varint().map(|_| ()),
@@ -243,6 +217,28 @@ impl<'m> Fields<'m> {
             _ => Err(Broken),
         }
     }
+}
+
+/// An integer, byte by byte, and what follows it: the definition.
+#[cold]
+#[inline(never)]
+fn varint_by_bytes(mut bytes: &[u8]) -> Result<(u64, &[u8]), Broken> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let [byte, rest @ ..] = bytes else {
+            return Err(Broken);
+        };
+        bytes = rest;
+        let bits = u64::from(byte & 0x7f);
+        if bits << shift >> shift != bits {
+            return Err(Broken);
+        }
+        value |= bits << shift;
+        if *byte < 0x80 {
+            return Ok((value, bytes));
+        }
+    }
+    Err(Broken)
 }
 
 /// The high bit of each byte of a word.
