@@ -2,6 +2,8 @@
 //! broker, and a producer that is paced by its readers. The truth comes from the plan, never
 //! from the code that it is there to judge.
 
+pub mod bench;
+
 mod broker;
 mod feeder;
 mod generate;
