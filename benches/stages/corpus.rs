@@ -1,284 +1,122 @@
-//! What the stages work on: made events, the same on every machine, and a feed that lists the
-//! ends of one in a hundred of them.
+//! What the stages work on: a made feed and made traffic, the same on every machine.
 
-use std::collections::HashSet;
-use std::fmt::Write as _;
-use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use gannet::config::{CsvColumns, FeedConfig};
-use gannet::encode;
 use gannet::feeds;
+use gannet::lab::bench::{FeedOptions, MadeFeed, Traffic, TrafficOptions, Workload};
 use gannet::matching::HashKey;
-use gannet::model::{
-    Answer, DnsEvent, DnsMessage, DnsSide, Event, EventFormat, EventKind, EventTime, FeedFormat,
-    FlowEvent, Half, HostPort, Initiator, Role, TimeSource,
-};
+use gannet::model::{FeedFormat, Role, Scope};
 use gannet::snapshot::{BuildOptions, Snapshot};
+use ipnet::IpNet;
 
-use crate::path::NOW_MS;
+/// What the feed lists.
+const FEED: FeedOptions = FeedOptions {
+    names: 10_000,
+    prefixes: 2_000,
+    seed: 1,
+};
 
-/// Names that are listed.
-const NAMES: usize = 8_000;
+/// Events of a pass.
+pub(crate) const EVENTS: u64 = 2_000;
 
-/// Addresses that are listed.
-const ADDRESSES: u32 = 1_500;
+/// The share of events that are hits, unless a stage wants only hits.
+pub(crate) const HIT_SHARE: f64 = 0.01;
 
-/// Networks that are listed.
-const NETWORKS: u32 = 500;
-
-/// One in how many events has something listed in it.
-const HIT_EVERY: usize = 100;
-
-/// A plain feed in a file, and what it lists.
-#[derive(Debug)]
-pub(crate) struct Feed {
-    file: tempfile::NamedTempFile,
-    /// Its names.
-    pub(crate) names: HashSet<String>,
-    /// Its addresses.
-    pub(crate) addresses: HashSet<IpAddr>,
-    /// Its rows.
-    pub(crate) rows: usize,
+/// The feed.
+pub(crate) fn feed() -> anyhow::Result<MadeFeed> {
+    Ok(MadeFeed::new(FEED)?)
 }
 
-impl Feed {
-    /// Writes the feed to a temporary file.
-    pub(crate) fn write() -> anyhow::Result<Self> {
-        let mut random = Random(1);
-        let mut text = String::from("# made\n");
-        let mut names = HashSet::new();
-        let mut addresses = HashSet::new();
-        for number in 0..NAMES {
-            let name = random.listed(number);
-            writeln!(text, "{name}")?;
-            names.insert(name);
-        }
-        for number in 0..ADDRESSES {
-            let address = Ipv4Addr::from_bits(0xc612_0000 + number * 13);
-            writeln!(text, "{address}")?;
-            addresses.insert(IpAddr::V4(address));
-        }
-        for number in 0..NETWORKS {
-            let network = Ipv4Addr::from_bits(0x0a00_0000 + number * 0x400);
-            writeln!(text, "{network}/24")?;
-        }
-        let mut file = tempfile::NamedTempFile::new()?;
-        file.write_all(text.as_bytes())?;
-        let rows = NAMES + ADDRESSES as usize + NETWORKS as usize;
-        ensure!(names.len() == NAMES, "names repeat");
-        Ok(Self {
-            file,
-            names,
-            addresses,
-            rows,
-        })
-    }
+/// About [`EVENTS`] events of `workload`.
+pub(crate) fn traffic(workload: Workload, hit_share: f64) -> anyhow::Result<Traffic> {
+    let options = TrafficOptions {
+        events: EVENTS,
+        hit_share,
+        ..TrafficOptions::new(workload)
+    };
+    Ok(Traffic::make(&options, &feed()?)?)
+}
 
-    /// Its configuration.
-    pub(crate) fn config(&self) -> FeedConfig {
-        FeedConfig {
-            name: "bench".to_owned(),
-            path: PathBuf::from(self.file.path()),
+/// How a snapshot is built here: its names are hashed with a key that is always the same, or
+/// counts would differ from run to run.
+fn build_options() -> BuildOptions {
+    BuildOptions {
+        hash_key: Some(HashKey::new(1, 2)),
+        ..BuildOptions::default()
+    }
+}
+
+/// The snapshot of the feed.
+pub(crate) fn snapshot() -> anyhow::Result<Snapshot> {
+    Ok(feed()?.snapshot(build_options())?)
+}
+
+/// The listed names with what they cover.
+pub(crate) fn names() -> anyhow::Result<HashMap<String, Scope>> {
+    let feed = feed()?;
+    Ok((0..FEED.names).map(|index| feed.name(index)).collect())
+}
+
+/// The listed prefixes.
+pub(crate) fn prefixes() -> anyhow::Result<Vec<IpNet>> {
+    let feed = feed()?;
+    Ok((0..FEED.prefixes).map(|index| feed.prefix(index)).collect())
+}
+
+/// The feed as a plain file.
+#[derive(Debug)]
+pub(crate) struct PlainFeed {
+    config: FeedConfig,
+    /// Deleted when it is dropped.
+    _file: tempfile::NamedTempFile,
+}
+
+impl PlainFeed {
+    /// Writes the file.
+    pub(crate) fn write() -> anyhow::Result<Self> {
+        let feed = feed()?;
+        let mut file = tempfile::NamedTempFile::new()?;
+        for index in 0..FEED.names {
+            writeln!(file, "{}", feed.name(index).0)?;
+        }
+        for index in 0..FEED.prefixes {
+            writeln!(file, "{}", feed.prefix(index))?;
+        }
+        file.flush()?;
+        let config = FeedConfig {
+            name: "made".to_owned(),
+            path: file.path().to_owned(),
             format: FeedFormat::Plain,
             role: Role::C2,
             confidence: 75,
-            malware: Some("examplestealer".to_owned()),
+            malware: Some("win.alpha".to_owned()),
             names: None,
             victim: None,
             grace: Duration::ZERO,
             ignore_ports: false,
             overrides: false,
             columns: CsvColumns::default(),
-        }
-    }
-
-    /// Builds a snapshot of it, with a hash key that is always the same.
-    pub(crate) fn snapshot(&self) -> anyhow::Result<Snapshot> {
-        let options = BuildOptions {
-            hash_key: Some(HashKey::new(1, 2)),
-            ..BuildOptions::default()
         };
-        let loaded = feeds::load(&[self.config()], options, 1);
-        let mut errors = match loaded {
-            Ok(loaded) => return Ok(loaded.snapshot),
-            Err(errors) => errors,
-        };
-        let first = errors.pop().context("a load fails for a reason")?;
-        Err(first.into())
-    }
-}
-
-/// What kind of event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A DNS response.
-    Dns,
-    /// A flow.
-    Flow,
-}
-
-impl Kind {
-    /// The kinds for which a format has words, the usual one first.
-    pub(crate) fn of(format: EventFormat) -> &'static [Self] {
-        match format {
-            EventFormat::ZeekJson | EventFormat::GannetJson | EventFormat::GannetProtobuf => {
-                &[Self::Dns, Self::Flow]
-            }
-            EventFormat::Dnstap | EventFormat::DnsCollectorJson => &[Self::Dns],
-            EventFormat::Goflow2Protobuf | EventFormat::Goflow2Json => &[Self::Flow],
-        }
-    }
-}
-
-/// `count` events: half of each kind if there are two.
-pub(crate) fn events(kinds: &[Kind], count: usize) -> Vec<Event> {
-    let mut random = Random(2);
-    (0..count)
-        .map(|number| random.event(kinds[number % kinds.len()], number))
-        .collect()
-}
-
-/// Events as records of `format`, one each.
-pub(crate) fn records(format: EventFormat, events: &[Event]) -> Vec<Vec<u8>> {
-    let record = |event: &Event| {
-        let mut value = Vec::new();
-        encode::event::write(format, std::slice::from_ref(event), &mut value);
-        value
-    };
-    events.iter().map(record).collect()
-}
-
-/// What names end in: nothing that could be registered.
-const TOPS: [&str; 4] = ["example", "test", "invalid", "com.example"];
-
-/// What names are made of.
-const WORDS: [&str; 16] = [
-    "api", "assets", "beacon", "bravo", "cloud", "delta", "edge", "login", "mail", "metrics",
-    "portal", "secure", "static", "sync", "tracker", "update",
-];
-
-/// A small generator (splitmix64): the same numbers on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        Ok(Self {
+            config,
+            _file: file,
+        })
     }
 
-    /// A number below `limit`.
-    fn below(&mut self, limit: u32) -> u32 {
-        u32::try_from(self.next() % u64::from(limit)).unwrap_or_default()
+    /// How many rows it has.
+    pub(crate) fn rows() -> u64 {
+        u64::from(FEED.names) + u64::from(FEED.prefixes)
     }
 
-    /// One of `choices`.
-    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        let limit = u32::try_from(choices.len()).unwrap_or(1);
-        choices[self.below(limit) as usize]
-    }
-
-    /// A listed name, unlike all others.
-    fn listed(&mut self, number: usize) -> String {
-        let (word, top) = (self.pick(&WORDS), self.pick(&TOPS));
-        format!("{word}-{number:x}.{top}")
-    }
-
-    /// A name that is listed nowhere.
-    fn benign(&mut self) -> String {
-        let (site, top) = (self.next() % 100_000, self.pick(&TOPS));
-        match self.below(4) {
-            0 => format!("{}{site}.{top}", self.pick(&WORDS)),
-            1 => format!("www.site{site}.{top}"),
-            2 => format!("{}-{}.cdn.site{site}.{top}", self.pick(&WORDS), site % 100),
-            _ => format!("{}.site{site}.{top}", self.pick(&WORDS)),
-        }
-    }
-
-    /// An address of a subscriber or of a server that is listed nowhere.
-    fn address(&mut self, base: u32, size: u32) -> IpAddr {
-        IpAddr::V4(Ipv4Addr::from_bits(base + self.below(size)))
-    }
-
-    fn event(&mut self, kind: Kind, number: usize) -> Event {
-        let listed = number % HIT_EVERY == 7;
-        let client = HostPort {
-            ip: self.address(0x6440_0000, 1 << 16),
-            port: Some(1024 + u16::try_from(self.below(60_000)).unwrap_or_default()),
-        };
-        let kind = match kind {
-            Kind::Dns => EventKind::Dns(self.question(client, listed)),
-            Kind::Flow => EventKind::Flow(self.flow(client, listed)),
-        };
-        let micros = i64::try_from(number).unwrap_or_default();
-        Event {
-            time: EventTime::from_nanos(NOW_MS * 1_000_000 + micros * 1_000),
-            time_source: TimeSource::Event,
-            observer: None,
-            hint: None,
-            sampling_rate: 1,
-            kind,
-        }
-    }
-
-    fn question(&mut self, client: HostPort, listed: bool) -> DnsEvent {
-        let qname = if listed {
-            format!("www.{}", Self(1).listed(0))
-        } else {
-            self.benign()
-        };
-        let mut answers = Vec::new();
-        if self.below(2) == 0 {
-            answers.push(Answer::Name(self.benign()));
-        }
-        for _ in 0..=self.below(3) {
-            answers.push(Answer::Address(self.address(0xc633_6400, 256)));
-        }
-        DnsEvent {
-            client: Some(client),
-            resolver: Some(HostPort {
-                ip: IpAddr::from([100, 127, 0, 53]),
-                port: Some(53),
-            }),
-            side: DnsSide::Client,
-            message: DnsMessage::Response,
-            qname,
-            qtype: Some(1),
-            rcode: Some(0),
-            answers,
-            blocked: false,
-        }
-    }
-
-    fn flow(&mut self, client: HostPort, listed: bool) -> FlowEvent {
-        let ip = if listed {
-            IpAddr::from([198, 18, 0, 13])
-        } else {
-            self.address(0xc633_6400, 256)
-        };
-        let half = Half {
-            packets: Some(1 + u64::from(self.below(40))),
-            bytes: Some(60 + u64::from(self.below(50_000))),
-            payload: None,
-        };
-        FlowEvent {
-            source: client,
-            destination: HostPort {
-                ip,
-                port: Some(self.pick(&[443, 80, 8080])),
-            },
-            protocol: Some(6),
-            forward: half,
-            reverse: None,
-            tcp_flags: Some(0x1b),
-            state: None,
-            initiator: Initiator::Source,
+    /// Builds a snapshot of it.
+    pub(crate) fn load(&self) -> anyhow::Result<Snapshot> {
+        match feeds::load(std::slice::from_ref(&self.config), build_options(), 1) {
+            Ok(loaded) => Ok(loaded.snapshot),
+            Err(mut errors) => Err(errors.pop().context("a load fails for a reason")?.into()),
         }
     }
 }

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 
 use gannet::decode::{self, Item, KeySink, Outcome};
 use gannet::hits::Orientation;
+use gannet::lab::bench::{Traffic, orientation};
 use gannet::model::{EventFormat, EventTime, Hit};
 use gannet::pipeline::{BatchStats, DeadLetter, Output, Path, process};
 use gannet::snapshot::Snapshot;
-use gannet::source::{Record, RecordHeaders, Stream, StreamId};
+use gannet::source::Stream;
 
 /// When everything happens, in milliseconds since the epoch.
-pub(crate) const NOW_MS: i64 = 1_767_225_600_000;
+pub(crate) const NOW_MS: i64 = 1_767_225_900_000;
 
 /// Adds up what a key scan hands out, so that none of it can be left out.
 #[derive(Debug, Default)]
@@ -43,10 +44,10 @@ impl KeySink for Tally {
 }
 
 /// Scans all records for keys; gives a sum of what was found.
-pub(crate) fn scan_keys(format: EventFormat, records: &[Vec<u8>]) -> u64 {
+pub(crate) fn scan_keys(traffic: &Traffic) -> u64 {
     let mut tally = Tally::default();
-    for record in records {
-        decode::keys(format, record, &mut tally);
+    for value in traffic.values() {
+        decode::keys(traffic.format(), value, &mut tally);
     }
     tally.keys + tally.bytes + tally.ports + 1_000_000 * tally.events
 }
@@ -58,7 +59,7 @@ pub(crate) struct Kept {
     pub(crate) names: Vec<Vec<u8>>,
     /// Addresses and ports.
     pub(crate) addresses: Vec<(IpAddr, Option<u16>)>,
-    /// Items and whether each is an event.
+    /// Items and what each is.
     pub(crate) items: Vec<(Vec<u8>, Outcome)>,
 }
 
@@ -77,15 +78,15 @@ impl KeySink for Kept {
 }
 
 /// The keys and items of all records.
-pub(crate) fn kept(format: EventFormat, records: &[Vec<u8>]) -> Kept {
+pub(crate) fn kept(traffic: &Traffic) -> Kept {
     let mut kept = Kept::default();
-    for record in records {
-        decode::keys(format, record, &mut kept);
+    for value in traffic.values() {
+        decode::keys(traffic.format(), value, &mut kept);
     }
     kept
 }
 
-/// Everything that a batch needs besides its snapshot.
+/// What a batch needs besides its snapshot and records.
 #[derive(Debug)]
 pub(crate) struct Batch {
     orientation: Orientation,
@@ -93,25 +94,28 @@ pub(crate) struct Batch {
     stats: BatchStats,
 }
 
-/// Counts hits, or keeps them.
+/// Counts hits.
 #[derive(Debug, Default)]
-struct Hits {
-    count: u64,
-    dead: u64,
-    kept: Option<Vec<Hit>>,
+struct Counted(u64);
+
+impl Output for Counted {
+    fn hit(&mut self, _hit: &mut Hit) {
+        self.0 += 1;
+    }
+
+    fn dead(&mut self, _dead: &DeadLetter<'_>) {}
 }
 
-impl Output for Hits {
+/// Keeps hits.
+#[derive(Debug, Default)]
+struct KeptHits(Vec<Hit>);
+
+impl Output for KeptHits {
     fn hit(&mut self, hit: &mut Hit) {
-        self.count += 1;
-        if let Some(kept) = &mut self.kept {
-            kept.push(hit.clone());
-        }
+        self.0.push(hit.clone());
     }
 
-    fn dead(&mut self, _dead: &DeadLetter<'_>) {
-        self.dead += 1;
-    }
+    fn dead(&mut self, _dead: &DeadLetter<'_>) {}
 }
 
 impl Batch {
@@ -123,32 +127,34 @@ impl Batch {
             format,
         };
         Self {
-            orientation: Orientation::default(),
+            orientation: orientation(),
             streams: vec![stream],
             stats: BatchStats::new(1),
         }
     }
 
     /// Takes the records through the whole data path; gives the number of hits.
-    pub(crate) fn hits(&mut self, snapshot: &Snapshot, records: &[Record<'_>]) -> u64 {
-        self.process(snapshot, records, Hits::default()).count
+    pub(crate) fn count_hits(&mut self, snapshot: &Snapshot, traffic: &Traffic) -> u64 {
+        let mut output = Counted::default();
+        self.process(snapshot, traffic, &mut output);
+        output.0
     }
 
-    /// The hits of the records, and the number of events.
-    pub(crate) fn kept(&mut self, snapshot: &Snapshot, records: &[Record<'_>]) -> (Vec<Hit>, u64) {
-        let kept = Some(Vec::new());
-        let hits = self.process(
-            snapshot,
-            records,
-            Hits {
-                kept,
-                ..Hits::default()
-            },
-        );
-        (hits.kept.unwrap_or_default(), self.stats.total().events())
+    /// Takes the records through the whole data path; gives the hits.
+    pub(crate) fn hits(&mut self, snapshot: &Snapshot, traffic: &Traffic) -> Vec<Hit> {
+        let mut output = KeptHits::default();
+        self.process(snapshot, traffic, &mut output);
+        output.0
     }
 
-    fn process(&mut self, snapshot: &Snapshot, records: &[Record<'_>], mut output: Hits) -> Hits {
+    /// Events with and without hits, and items that are no events, of the last records.
+    pub(crate) fn outcomes(&self) -> [u64; 3] {
+        let total = self.stats.total();
+        let others = total.ignored + total.rejected_total();
+        [total.matched, total.unmatched, others]
+    }
+
+    fn process(&mut self, snapshot: &Snapshot, traffic: &Traffic, output: &mut impl Output) {
         let path = Path {
             snapshot,
             orientation: &self.orientation,
@@ -157,23 +163,6 @@ impl Batch {
             now: EventTime::from_millis(NOW_MS),
         };
         self.stats.clear();
-        process(records, path, &mut output, &mut self.stats);
-        output
+        process(&traffic.records(), path, output, &mut self.stats);
     }
-}
-
-/// Values as records of one stream.
-pub(crate) fn records(values: &[Vec<u8>]) -> Vec<Record<'_>> {
-    (0..)
-        .zip(values)
-        .map(|(offset, value)| Record {
-            stream: StreamId(0),
-            partition: 0,
-            offset,
-            timestamp_ms: Some(NOW_MS),
-            key: None,
-            value: Some(value),
-            headers: RecordHeaders::default(),
-        })
-        .collect()
 }

@@ -8,16 +8,14 @@ use std::net::IpAddr;
 use anyhow::{Context, ensure};
 use gannet::decode::{self, Outcome};
 use gannet::encode;
+use gannet::lab::bench::Workload;
 use gannet::matching::NameProbe;
 use gannet::model::{
-    Answer, DomainName, Event, EventFormat, EventKind, EventTime, NAME_LEN_MAX, Named, OutputFormat,
+    Answer, DomainName, Event, EventKind, EventTime, NAME_LEN_MAX, Named, OutputFormat, Scope,
 };
 
-use crate::corpus::{self, Feed, Kind};
+use crate::corpus::{self, HIT_SHARE, PlainFeed};
 use crate::path::{self, Batch};
-
-/// Events of a pass.
-const EVENTS: usize = 1_000;
 
 /// One stage.
 pub(crate) struct Stage {
@@ -29,13 +27,13 @@ pub(crate) struct Stage {
 /// How a stage is prepared.
 enum Prepare {
     /// The key scan of a format.
-    Keys(EventFormat),
+    Keys(Workload),
     /// The probe of names.
     ProbeNames,
     /// The probe of addresses.
     ProbeAddresses,
     /// The whole data path.
-    Process(EventFormat),
+    Process(Workload),
     /// The writing of hits.
     EncodeHits(OutputFormat),
     /// The building of a snapshot from a plain feed.
@@ -45,7 +43,7 @@ enum Prepare {
 /// A stage, ready to run.
 pub(crate) struct Pass {
     /// Events (indicators for a build) of one run.
-    pub(crate) events: usize,
+    pub(crate) events: u64,
     /// What every run gives.
     pub(crate) answer: u64,
     run: Box<dyn FnMut() -> u64>,
@@ -53,7 +51,7 @@ pub(crate) struct Pass {
 
 impl Pass {
     /// Runs `run` once for its answer.
-    fn new(events: usize, mut run: impl FnMut() -> u64 + 'static) -> Self {
+    fn new(events: u64, mut run: impl FnMut() -> u64 + 'static) -> Self {
         Self {
             events,
             answer: run(),
@@ -66,7 +64,7 @@ impl Pass {
     /// # Errors
     /// When the answer is not that of the other runs.
     pub(crate) fn checked(&mut self) -> anyhow::Result<()> {
-        let answer = counted(self);
+        let answer = (self.run)();
         ensure!(answer == self.answer, "{answer} is not {}", self.answer);
         Ok(())
     }
@@ -83,18 +81,19 @@ pub(crate) fn counted(pass: &mut Pass) -> u64 {
 pub(crate) fn all() -> Vec<Stage> {
     let mut stages = Vec::new();
     let mut add = |name: String, prepare| stages.push(Stage { name, prepare });
-    for &format in EventFormat::ALL {
-        add(format!("keys/{}", format.as_str()), Prepare::Keys(format));
+    for &workload in Workload::ALL {
+        let name = format!("keys/{}", workload.as_str());
+        add(name, Prepare::Keys(workload));
     }
     add("probe/name".to_owned(), Prepare::ProbeNames);
     add("probe/address".to_owned(), Prepare::ProbeAddresses);
-    for format in [
-        EventFormat::ZeekJson,
-        EventFormat::Dnstap,
-        EventFormat::Goflow2Protobuf,
+    for workload in [
+        Workload::ZeekDns,
+        Workload::Dnstap,
+        Workload::Goflow2Protobuf,
     ] {
-        let name = format!("process/{}", format.as_str());
-        add(name, Prepare::Process(format));
+        let name = format!("process/{}", workload.as_str());
+        add(name, Prepare::Process(workload));
     }
     for &format in OutputFormat::ALL {
         let name = format!("hit/{}", format.as_str());
@@ -111,10 +110,10 @@ impl Stage {
     /// When the answer is wrong.
     pub(crate) fn prepare(&self) -> anyhow::Result<Pass> {
         let pass = match self.prepare {
-            Prepare::Keys(format) => keys(format),
+            Prepare::Keys(workload) => keys(workload),
             Prepare::ProbeNames => probe_names(),
             Prepare::ProbeAddresses => probe_addresses(),
-            Prepare::Process(format) => whole(format),
+            Prepare::Process(workload) => whole(workload),
             Prepare::EncodeHits(format) => encode_hits(format),
             Prepare::Build => build(),
         };
@@ -123,17 +122,17 @@ impl Stage {
 }
 
 /// The key scan, checked against the full decoding of every item.
-fn keys(format: EventFormat) -> anyhow::Result<Pass> {
-    let events = corpus::events(Kind::of(format), EVENTS);
-    let records = corpus::records(format, &events);
-    let kept = path::kept(format, &records);
-    ensure!(kept.items.len() == EVENTS, "{} items", kept.items.len());
+fn keys(workload: Workload) -> anyhow::Result<Pass> {
+    let traffic = corpus::traffic(workload, HIT_SHARE)?;
+    let kept = path::kept(&traffic);
+    let items = kept.items.len() as u64;
+    ensure!(items == traffic.truth().events(), "{items} items");
     let names: HashSet<String> = kept.names.iter().map(|name| normal(name)).collect();
     let addresses: HashSet<IpAddr> = kept.addresses.iter().map(|(ip, _)| *ip).collect();
     for (item, outcome) in &kept.items {
         ensure!(*outcome == Outcome::Event, "{outcome:?}");
         let time = Some(EventTime::from_millis(path::NOW_MS));
-        let event = decode::event(format, item, time)?.context("ignored")?;
+        let event = decode::event(traffic.format(), item, time)?.context("ignored")?;
         let (event_names, event_addresses) = ends(&event);
         for name in event_names {
             ensure!(names.contains(name), "{name} was not handed out");
@@ -142,7 +141,7 @@ fn keys(format: EventFormat) -> anyhow::Result<Pass> {
             ensure!(addresses.contains(&address), "{address} was not handed out");
         }
     }
-    Ok(Pass::new(EVENTS, move || path::scan_keys(format, &records)))
+    Ok(Pass::new(items, move || path::scan_keys(&traffic)))
 }
 
 /// The names and addresses of an event that can match.
@@ -173,89 +172,77 @@ fn normal(raw: &[u8]) -> String {
 
 /// The probe of the names of Zeek rows, checked against the set of listed names.
 fn probe_names() -> anyhow::Result<Pass> {
-    let feed = Feed::write()?;
-    let snapshot = feed.snapshot()?;
-    let events = corpus::events(&[Kind::Dns], EVENTS);
-    let records = corpus::records(EventFormat::ZeekJson, &events);
-    let names = path::kept(EventFormat::ZeekJson, &records).names;
-    for name in &names {
-        let text = normal(name);
-        let mut suffixes = std::iter::successors(Some(text.as_str()), |name| {
+    let snapshot = corpus::snapshot()?;
+    let listed = corpus::names()?;
+    let names = path::kept(&corpus::traffic(Workload::ZeekDns, HIT_SHARE)?).names;
+    for raw in &names {
+        let name = normal(raw);
+        let mut suffixes = std::iter::successors(Some(name.as_str()), |name| {
             name.split_once('.').map(|(_, rest)| rest)
         });
-        let listed = suffixes.any(|suffix| feed.names.contains(suffix));
-        let candidate = snapshot.probe_name(name) == NameProbe::Candidate;
-        ensure!(listed == candidate, "wrong probe of {text}");
+        let covered = suffixes.any(|suffix| match listed.get(suffix) {
+            Some(Scope::Exact) => suffix == name,
+            Some(Scope::Subtree) => true,
+            Some(Scope::Below) => suffix != name,
+            None => false,
+        });
+        let candidate = snapshot.probe_name(raw) == NameProbe::Candidate;
+        ensure!(covered == candidate, "wrong probe of {name}");
     }
+    let count = names.len() as u64;
     let probe = move || {
         let candidate = |name: &Vec<u8>| snapshot.probe_name(name) == NameProbe::Candidate;
         names.iter().map(|name| u64::from(candidate(name))).sum()
     };
-    Ok(Pass::new(names_len(&records), probe))
+    let pass = Pass::new(count, probe);
+    ensure!(pass.answer > 0, "nothing is found");
+    Ok(pass)
 }
 
-/// How many names the records hold.
-fn names_len(records: &[Vec<u8>]) -> usize {
-    path::kept(EventFormat::ZeekJson, records).names.len()
-}
-
-/// The probe of both ends of flows, checked against the set of listed addresses.
+/// The probe of both ends of flows, checked against every listed prefix.
 fn probe_addresses() -> anyhow::Result<Pass> {
-    let feed = Feed::write()?;
-    let snapshot = feed.snapshot()?;
-    let events = corpus::events(&[Kind::Flow], EVENTS);
-    let format = EventFormat::Goflow2Protobuf;
-    let addresses = path::kept(format, &corpus::records(format, &events)).addresses;
+    let snapshot = corpus::snapshot()?;
+    let prefixes = corpus::prefixes()?;
+    let addresses = path::kept(&corpus::traffic(Workload::Goflow2Protobuf, HIT_SHARE)?).addresses;
     for (ip, port) in &addresses {
-        let listed = feed.addresses.contains(ip);
-        ensure!(
-            listed == snapshot.probe_address(*ip, *port),
-            "wrong probe of {ip}"
-        );
+        let covered = prefixes.iter().any(|prefix| prefix.contains(ip));
+        let candidate = snapshot.probe_address(*ip, *port);
+        ensure!(covered == candidate, "wrong probe of {ip}");
     }
-    let count = addresses.len();
+    let count = addresses.len() as u64;
     let probe = move || {
         let candidate = |(ip, port): &(IpAddr, Option<u16>)| snapshot.probe_address(*ip, *port);
         addresses.iter().map(|end| u64::from(candidate(end))).sum()
     };
-    Ok(Pass::new(count, probe))
+    let pass = Pass::new(count, probe);
+    ensure!(pass.answer > 0, "nothing is found");
+    Ok(pass)
 }
 
-/// The whole data path, checked against the full decoding and matching of every event.
-fn whole(format: EventFormat) -> anyhow::Result<Pass> {
-    let feed = Feed::write()?;
-    let snapshot = feed.snapshot()?;
-    let kind = if format == EventFormat::Goflow2Protobuf {
-        Kind::Flow
-    } else {
-        Kind::Dns
-    };
-    let events = corpus::events(&[kind], EVENTS);
-    let values = corpus::records(format, &events);
-    let mut wanted = 0;
-    let mut matches = Vec::new();
-    for event in &events {
-        matches.clear();
-        snapshot.matches(event, &mut matches);
-        wanted += matches.len() as u64;
-    }
-    ensure!(wanted > 0, "nothing matches");
-    let mut batch = Batch::new(format);
-    let pass = Pass::new(EVENTS, move || {
-        batch.hits(&snapshot, &path::records(&values))
-    });
-    ensure!(pass.answer == wanted, "{} hits", pass.answer);
-    Ok(pass)
+/// The whole data path, checked against what was planted.
+fn whole(workload: Workload) -> anyhow::Result<Pass> {
+    let snapshot = corpus::snapshot()?;
+    let traffic = corpus::traffic(workload, HIT_SHARE)?;
+    let truth = traffic.truth();
+    let mut batch = Batch::new(traffic.format());
+    let hits = batch.count_hits(&snapshot, &traffic);
+    ensure!(hits > 0 && hits == truth.hits, "{hits} hits");
+    let outcomes = batch.outcomes();
+    ensure!(
+        outcomes == [truth.matched, truth.unmatched, 0],
+        "{outcomes:?}"
+    );
+    Ok(Pass::new(truth.events(), move || {
+        batch.count_hits(&snapshot, &traffic)
+    }))
 }
 
 /// The writing of hits, checked by reading them back where that is possible.
 fn encode_hits(format: OutputFormat) -> anyhow::Result<Pass> {
-    let feed = Feed::write()?;
-    let snapshot = feed.snapshot()?;
-    let events = corpus::events(&[Kind::Dns, Kind::Flow], 20 * EVENTS);
-    let values = corpus::records(EventFormat::ZeekJson, &events);
-    let (hits, _) = Batch::new(EventFormat::ZeekJson).kept(&snapshot, &path::records(&values));
-    ensure!(hits.len() > 50, "{} hits", hits.len());
+    let traffic = corpus::traffic(Workload::GannetJson, 0.1)?;
+    let hits = Batch::new(traffic.format()).hits(&corpus::snapshot()?, &traffic);
+    let count = hits.len() as u64;
+    ensure!(count == traffic.truth().hits, "{count} hits");
     let mut buffer = Vec::new();
     for hit in &hits {
         buffer.clear();
@@ -266,7 +253,6 @@ fn encode_hits(format: OutputFormat) -> anyhow::Result<Pass> {
             ensure!(decode::hit::hit(format, &buffer)? == *hit, "another hit");
         }
     }
-    let count = hits.len();
     Ok(Pass::new(count, move || {
         let mut bytes = 0;
         for hit in &hits {
@@ -280,21 +266,18 @@ fn encode_hits(format: OutputFormat) -> anyhow::Result<Pass> {
 
 /// The building of a snapshot from a plain feed in a file.
 fn build() -> anyhow::Result<Pass> {
-    let feed = Feed::write()?;
-    let snapshot = feed.snapshot()?;
-    for name in &feed.names {
+    let feed = PlainFeed::write()?;
+    let snapshot = feed.load()?;
+    for name in corpus::names()?.keys() {
         let probe = snapshot.probe_name(name.as_bytes());
         ensure!(probe == NameProbe::Candidate, "{name} is not found");
     }
-    for ip in &feed.addresses {
-        ensure!(snapshot.probe_address(*ip, None), "{ip} is not found");
+    for prefix in corpus::prefixes()? {
+        let found = snapshot.probe_address(prefix.network(), None);
+        ensure!(found, "{prefix} is not found");
     }
-    let rows = feed.rows;
-    ensure!(
-        snapshot.indicators() == rows as u64,
-        "{} indicators",
-        snapshot.indicators()
-    );
-    let build = move || feed.snapshot().map_or(0, |snapshot| snapshot.indicators());
-    Ok(Pass::new(rows, build))
+    let indicators = snapshot.indicators();
+    ensure!(indicators == PlainFeed::rows(), "{indicators} indicators");
+    let load = move || feed.load().map_or(0, |snapshot| snapshot.indicators());
+    Ok(Pass::new(indicators, load))
 }
