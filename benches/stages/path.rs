@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use gannet::decode::{self, Item, KeySink, Outcome};
+use gannet::decode::{Item, KeyScanner, KeySink, Outcome};
 use gannet::hits::Orientation;
 use gannet::lab::bench::{Traffic, orientation};
+use gannet::matching::{NameBatch, NameProbe};
 use gannet::model::{EventFormat, EventTime, Hit};
-use gannet::pipeline::{BatchStats, DeadLetter, Output, Path, process};
+use gannet::pipeline::{BatchStats, DeadLetter, Output, Path, Scratch, process};
 use gannet::snapshot::Snapshot;
 use gannet::source::Stream;
 
@@ -26,7 +27,7 @@ struct Tally {
     events: u64,
 }
 
-impl KeySink for Tally {
+impl KeySink<'_> for Tally {
     fn name(&mut self, name: &[u8]) {
         self.keys += 1;
         self.bytes += name.len() as u64;
@@ -44,10 +45,10 @@ impl KeySink for Tally {
 }
 
 /// Scans all records for keys; gives a sum of what was found.
-pub(crate) fn scan_keys(traffic: &Traffic) -> u64 {
+pub(crate) fn scan_keys(scanner: &mut KeyScanner, traffic: &Traffic) -> u64 {
     let mut tally = Tally::default();
     for value in traffic.values() {
-        decode::keys(traffic.format(), value, &mut tally);
+        scanner.keys(value, &mut tally);
     }
     tally.keys + tally.bytes + tally.ports + 1_000_000 * tally.events
 }
@@ -63,7 +64,7 @@ pub(crate) struct Kept {
     pub(crate) items: Vec<(Vec<u8>, Outcome)>,
 }
 
-impl KeySink for Kept {
+impl KeySink<'_> for Kept {
     fn name(&mut self, name: &[u8]) {
         self.names.push(name.to_vec());
     }
@@ -80,10 +81,25 @@ impl KeySink for Kept {
 /// The keys and items of all records.
 pub(crate) fn kept(traffic: &Traffic) -> Kept {
     let mut kept = Kept::default();
+    let mut scanner = KeyScanner::new(traffic.format());
     for value in traffic.values() {
-        decode::keys(traffic.format(), value, &mut kept);
+        scanner.keys(value, &mut kept);
     }
     kept
+}
+
+/// Probes names as the data path does, many together; gives how many may match.
+pub(crate) fn probe_names(snapshot: &Snapshot, batch: &mut NameBatch, names: &[Vec<u8>]) -> u64 {
+    let mut candidates = 0;
+    for (owner, name) in (0..).zip(names) {
+        let probe = snapshot.queue_name(name, owner, batch);
+        candidates += u64::from(probe == NameProbe::Candidate);
+        if batch.is_full() {
+            snapshot.settle_names(batch, |_| candidates += 1);
+        }
+    }
+    snapshot.settle_names(batch, |_| candidates += 1);
+    candidates
 }
 
 /// What a batch needs besides its snapshot and records.
@@ -91,6 +107,7 @@ pub(crate) fn kept(traffic: &Traffic) -> Kept {
 pub(crate) struct Batch {
     orientation: Orientation,
     streams: Vec<Stream>,
+    scratch: Scratch,
     stats: BatchStats,
 }
 
@@ -121,14 +138,15 @@ impl Output for KeptHits {
 impl Batch {
     /// Batches of one stream of `format`.
     pub(crate) fn new(format: EventFormat) -> Self {
-        let stream = Stream {
+        let streams = vec![Stream {
             source: "bench".to_owned(),
             topic: "events".to_owned(),
             format,
-        };
+        }];
         Self {
             orientation: orientation(),
-            streams: vec![stream],
+            scratch: Scratch::new(&streams),
+            streams,
             stats: BatchStats::new(1),
         }
     }
@@ -163,6 +181,12 @@ impl Batch {
             now: EventTime::from_millis(NOW_MS),
         };
         self.stats.clear();
-        process(&traffic.records(), path, output, &mut self.stats);
+        process(
+            &traffic.records(),
+            path,
+            &mut self.scratch,
+            output,
+            &mut self.stats,
+        );
     }
 }
