@@ -40,7 +40,8 @@ type Members = [(String, Tree)];
 
 /// What `item` is, given that its record has a time; `None` where that is ambiguous.
 pub(crate) fn reading(format: EventFormat, item: &[u8]) -> Option<Judged> {
-    if item.is_empty() {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    if item.iter().all(blank) {
         return Some(Err(Reject::Empty));
     }
     let brackets = item.iter().filter(|byte| matches!(byte, b'[' | b'{'));

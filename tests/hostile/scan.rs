@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 
 use gannet::decode::{Item, KeyScanner, KeySink, Outcome, event};
-use gannet::model::{
-    Answer, DomainName, Event, EventFormat, EventKind, EventTime, NAME_LEN_MAX,
-};
+use gannet::model::{Answer, DomainName, Event, EventFormat, EventKind, EventTime, NAME_LEN_MAX};
 
 use crate::oracle::{Reading, reading};
 use crate::rows;

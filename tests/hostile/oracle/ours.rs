@@ -88,9 +88,8 @@ impl<'r> Row<'r> {
         };
         self.want("qtype", |value| code(value, qtype_number), faults);
         self.want("rcode", |value| code(value, rcode_number), faults);
-        let is_boolean = |value: &Tree| {
-            matches!(value, Tree::Bare(text) if text == "true" || text == "false")
-        };
+        let is_boolean =
+            |value: &Tree| matches!(value, Tree::Bare(text) if text == "true" || text == "false");
         self.want("blocked", is_boolean, faults);
         let mut answers = Vec::new();
         match self.get("answers") {
