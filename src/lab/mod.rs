@@ -4,8 +4,6 @@
 
 pub mod bench;
 
-pub mod bench;
-
 mod broker;
 mod feeder;
 mod generate;

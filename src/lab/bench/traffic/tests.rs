@@ -33,12 +33,12 @@ fn options(workload: Workload) -> TrafficOptions {
 #[derive(Default)]
 struct Items(Vec<Vec<u8>>);
 
-impl KeySink for Items {
+impl<'r> KeySink<'r> for Items {
     fn name(&mut self, _: &[u8]) {}
 
     fn address(&mut self, _: IpAddr, _: Option<u16>) {}
 
-    fn end(&mut self, item: Item<'_>) {
+    fn end(&mut self, item: Item<'r>) {
         assert_eq!(item.outcome, Outcome::Event);
         self.0.push(item.bytes.to_vec());
     }
