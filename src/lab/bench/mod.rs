@@ -9,6 +9,7 @@ mod harness;
 mod machine;
 mod meter;
 mod result;
+pub mod tables;
 
 pub use harness::{
     BenchError, Contender, Measured, Settings, Step, TURNS_MIN, TurnError, Work, WrongAnswer, run,
