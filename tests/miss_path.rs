@@ -17,7 +17,7 @@ use gannet::model::{
     FlowEvent, Half, Hit, HostPort, Indicator, IndicatorState, IndicatorValue, Initiator,
     NAME_LEN_MAX, NameEngine, Named, Role, Scope, TimeSource,
 };
-use gannet::pipeline::{BatchStats, DeadLetter, Output, Path, process};
+use gannet::pipeline::{BatchStats, DeadLetter, Output, Path, Scratch, process};
 use gannet::snapshot::{BuildOptions, FeedInfo, Publisher, Snapshot, SnapshotBuilder};
 
 use gannet::source::{Record, RecordHeaders, Stream, StreamId};
@@ -247,7 +247,8 @@ fn batch(snapshot: &Snapshot, events: &[Event; 2], copies: usize) -> (u64, Batch
         now: EventTime::from_nanos(0),
     };
     let (mut stats, mut counts) = (BatchStats::new(streams.len()), Counts::default());
-    let made = allocations(|| process(&records, path, &mut counts, &mut stats));
+    let mut scratch = Scratch::new(&streams);
+    let made = allocations(|| process(&records, path, &mut scratch, &mut counts, &mut stats));
     (made, stats, counts)
 }
 

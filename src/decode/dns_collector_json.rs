@@ -13,7 +13,7 @@ mod rdata;
 
 /// Hands out questions, and of answers all that can be a name or an address whatever the type
 /// of their record.
-pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
+pub(super) fn keys<'r, S: KeySink<'r>>(record: &'r [u8], sink: &mut S) {
     json::lines(record, sink, |cursor, sink| {
         let mut asked = false;
         cursor.row()?;
@@ -88,7 +88,7 @@ impl Place {
 
 /// Reads the value at `place`; says where it ends. `asked` is set to whether the last question
 /// is a text.
-fn walk<'r, S: KeySink>(
+fn walk<'r, S: KeySink<'r>>(
     place: Place,
     mut cursor: Cursor<'r>,
     sink: &mut S,
@@ -125,14 +125,14 @@ fn walk<'r, S: KeySink>(
 }
 
 /// Hands out a name, unless it stands for nothing.
-fn hand_out_name<S: KeySink>(name: &[u8], sink: &mut S) {
+fn hand_out_name<'r, S: KeySink<'r>>(name: &[u8], sink: &mut S) {
     if !absent(name) {
         sink.name(name);
     }
 }
 
 /// Hands out what record data may hold: an address, a name, or a service binding.
-fn hand_out_data<S: KeySink>(data: &[u8], sink: &mut S) {
+fn hand_out_data<'r, S: KeySink<'r>>(data: &[u8], sink: &mut S) {
     if let Some(address) = address(data) {
         sink.address(address, None);
     } else if data.contains(&b' ') {

@@ -14,7 +14,7 @@ use crate::model::{
 };
 
 /// Hands the keys of the one item of `record` to `sink`. Linear; allocates nothing.
-pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
+pub(super) fn keys<'r, S: KeySink<'r>>(record: &'r [u8], sink: &mut S) {
     let outcome = match scan(record, sink) {
         Ok(true) => Outcome::Event,
         Ok(false) => Outcome::Ignored,
@@ -27,7 +27,7 @@ pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
 }
 
 /// Hands out the keys of `record`; says whether it is an event of ours.
-fn scan<S: KeySink>(record: &[u8], sink: &mut S) -> Result<bool, Reject> {
+fn scan<'r, S: KeySink<'r>>(record: &[u8], sink: &mut S) -> Result<bool, Reject> {
     let Some(frame) = read(record)? else {
         return Ok(false);
     };

@@ -28,7 +28,7 @@ mod full;
 const SCHEMA: &str = "gannet.event.v1";
 
 /// Hands out question and answers of DNS events and both ends of flows.
-pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
+pub(super) fn keys<'r, S: KeySink<'r>>(record: &'r [u8], sink: &mut S) {
     json::lines(record, sink, |cursor, sink| {
         let mut row = Row::default();
         cursor.row()?;
@@ -107,7 +107,7 @@ struct Row {
 impl Row {
     /// Reads the value of a member.
     #[inline(always)]
-    fn member<S: KeySink>(
+    fn member<'r, S: KeySink<'r>>(
         &mut self,
         field: Field,
         cursor: &mut Cursor<'_>,
@@ -144,7 +144,7 @@ impl Row {
 type Read = Option<Result<(), Reject>>;
 
 /// Reads a DNS event, handing out its question and answers.
-fn read_dns<S: KeySink>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<Read, Reject> {
+fn read_dns<'r, S: KeySink<'r>>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<Read, Reject> {
     if cursor.null()? {
         return Ok(None);
     }
@@ -168,7 +168,7 @@ fn read_dns<S: KeySink>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<Read, R
 }
 
 /// Hands out a question; says whether it is a text or null.
-fn read_qname<S: KeySink>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<bool, Reject> {
+fn read_qname<'r, S: KeySink<'r>>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<bool, Reject> {
     if cursor.null()? {
         return Ok(true);
     }
@@ -179,7 +179,7 @@ fn read_qname<S: KeySink>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<bool,
 }
 
 /// Hands out answers; says whether they are a list of texts or null.
-fn read_answers<S: KeySink>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<bool, Reject> {
+fn read_answers<'r, S: KeySink<'r>>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<bool, Reject> {
     if cursor.null()? {
         return Ok(true);
     }
@@ -196,7 +196,7 @@ fn read_answers<S: KeySink>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<boo
 }
 
 /// Hands out one answer: an address, else a name.
-fn hand_out<S: KeySink>(answer: &[u8], sink: &mut S) {
+fn hand_out<'r, S: KeySink<'r>>(answer: &[u8], sink: &mut S) {
     match text::address(answer) {
         Some(address) => sink.address(address, None),
         None => sink.name(answer),
@@ -204,7 +204,7 @@ fn hand_out<S: KeySink>(answer: &[u8], sink: &mut S) {
 }
 
 /// Reads a flow, handing out both ends.
-fn read_flow<S: KeySink>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<Read, Reject> {
+fn read_flow<'r, S: KeySink<'r>>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<Read, Reject> {
     if cursor.null()? {
         return Ok(None);
     }

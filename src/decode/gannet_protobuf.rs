@@ -22,7 +22,7 @@ use scan::{End, scan};
 mod scan;
 
 /// Hands the keys of the items of `record` to `sink`. Linear; allocates nothing.
-pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
+pub(super) fn keys<'r, S: KeySink<'r>>(record: &'r [u8], sink: &mut S) {
     if record.is_empty() {
         return reject(record, Reject::Empty, sink);
     }
@@ -58,7 +58,7 @@ pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
 }
 
 /// Ends an item as rejected.
-fn reject<S: KeySink>(bytes: &[u8], reject: Reject, sink: &mut S) {
+fn reject<'r, S: KeySink<'r>>(bytes: &'r [u8], reject: Reject, sink: &mut S) {
     let outcome = Outcome::Rejected(reject);
     sink.end(Item { bytes, outcome });
 }
@@ -93,7 +93,7 @@ pub(super) fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Optio
 /// A sink for scans that only check.
 struct Nowhere;
 
-impl KeySink for Nowhere {
+impl KeySink<'_> for Nowhere {
     fn name(&mut self, _name: &[u8]) {}
     fn address(&mut self, _address: IpAddr, _port: Option<u16>) {}
     fn end(&mut self, _item: Item<'_>) {}

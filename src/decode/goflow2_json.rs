@@ -16,7 +16,7 @@ use super::text::{TCP, Unit, absent, event_time, has_ports, packed_address, port
 use super::{KeySink, Outcome, Reject};
 
 /// Hands out both ends of every flow.
-pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
+pub(super) fn keys<'r, S: KeySink<'r>>(record: &'r [u8], sink: &mut S) {
     json::lines(record, sink, |cursor, sink| {
         let mut ends = Ends::default();
         cursor.row()?;
@@ -90,7 +90,7 @@ impl<'r> Ends<'r> {
     }
 
     /// Hands out both ends.
-    fn hand_out<S: KeySink>(&self, sink: &mut S) -> Result<(), Reject> {
+    fn hand_out<S: KeySink<'r>>(&self, sink: &mut S) -> Result<(), Reject> {
         let address = |text: Option<Text<'_>>| {
             let read = text.ok_or(Reject::Schema)?.with_plain(end_address);
             read.unwrap_or(Err(Reject::BadAddress))

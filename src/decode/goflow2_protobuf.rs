@@ -21,7 +21,7 @@ use crate::model::{Endpoint, Event, EventKind, EventTime, FlowEvent, Half, Initi
 
 /// Hands the keys of the items of `record` to `sink`; an item's bytes are one message without
 /// its prefix. Linear; allocates nothing.
-pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
+pub(super) fn keys<'r, S: KeySink<'r>>(record: &'r [u8], sink: &mut S) {
     if record.is_empty() {
         let outcome = Outcome::Rejected(Reject::Empty);
         return sink.end(Item {
@@ -140,7 +140,7 @@ fn is_flow(message: &[u8]) -> bool {
 }
 
 /// Hands the keys of one message to `sink`.
-fn item_keys<S: KeySink>(message: &[u8], sink: &mut S) {
+fn item_keys<'r, S: KeySink<'r>>(message: &'r [u8], sink: &mut S) {
     let ends = match Message::read(message) {
         Ok(read) => read.ends(),
         Err(Broken) => Err(Reject::NotProtobuf),

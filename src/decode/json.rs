@@ -22,7 +22,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Walks the lines of `record`: each line that is not blank is one item, which `row` reads and
 /// whose end goes to `sink`. A record without any is one item, rejected as empty; what follows
 /// [`ITEMS_MAX`] lines is one item, rejected as too many. O(`record.len()`).
-pub(super) fn lines<'r, S: KeySink>(
+pub(super) fn lines<'r, S: KeySink<'r>>(
     record: &'r [u8],
     sink: &mut S,
     mut row: impl FnMut(&mut Cursor<'r>, &mut S) -> Result<Outcome, Reject>,

@@ -1,6 +1,6 @@
 //! Records in, keys or events out. Every format has two faces:
 //!
-//! - [`keys`] walks a record once and hands out the names and addresses of its items, borrowed,
+//! - [`KeyScanner::keys`] walks a record once and hands out the names and addresses of its items, borrowed,
 //!   without building anything: all that matching needs. It may hand out too much, never too
 //!   little.
 //! - [`event`] decodes one item whole. It runs only for items whose keys may match, and it alone
@@ -32,18 +32,62 @@ use std::net::IpAddr;
 
 use crate::model::{Event, EventFormat, EventTime};
 
-/// Walks all items of `record`, handing their keys and ends to `sink`. Allocates nothing;
-/// O(`record.len()`).
-pub fn keys<S: KeySink>(format: EventFormat, record: &[u8], sink: &mut S) {
-    match format {
-        EventFormat::ZeekJson => zeek_json::keys(record, sink),
-        EventFormat::DnsCollectorJson => dns_collector_json::keys(record, sink),
-        EventFormat::Goflow2Json => goflow2_json::keys(record, sink),
-        EventFormat::GannetJson => gannet_json::keys(record, sink),
-        EventFormat::Dnstap => dnstap::keys(record, sink),
-        EventFormat::Goflow2Protobuf => goflow2_protobuf::keys(record, sink),
-        EventFormat::GannetProtobuf => gannet_protobuf::keys(record, sink),
+/// Walks records of one stream for their keys. It may remember what records of its stream look
+/// like, which makes the walk faster and never changes what it finds.
+#[derive(Debug)]
+pub struct KeyScanner(Face);
+
+/// The key face of a format, with what it remembers.
+#[derive(Debug)]
+enum Face {
+    /// `zeek-json`.
+    ZeekJson,
+    /// `dns-collector-json`.
+    DnsCollectorJson,
+    /// `goflow2-json`.
+    Goflow2Json,
+    /// `gannet-json`.
+    GannetJson,
+    /// `dnstap`.
+    Dnstap,
+    /// `goflow2-protobuf`.
+    Goflow2Protobuf,
+    /// `gannet-protobuf`.
+    GannetProtobuf,
+}
+
+impl KeyScanner {
+    /// A scanner that remembers nothing yet.
+    pub fn new(format: EventFormat) -> Self {
+        Self(match format {
+            EventFormat::ZeekJson => Face::ZeekJson,
+            EventFormat::DnsCollectorJson => Face::DnsCollectorJson,
+            EventFormat::Goflow2Json => Face::Goflow2Json,
+            EventFormat::GannetJson => Face::GannetJson,
+            EventFormat::Dnstap => Face::Dnstap,
+            EventFormat::Goflow2Protobuf => Face::Goflow2Protobuf,
+            EventFormat::GannetProtobuf => Face::GannetProtobuf,
+        })
     }
+
+    /// Walks all items of `record`, handing their keys and ends to `sink`. Allocates nothing;
+    /// O(`record.len()`).
+    pub fn keys<'r, S: KeySink<'r>>(&mut self, record: &'r [u8], sink: &mut S) {
+        match &mut self.0 {
+            Face::ZeekJson => zeek_json::keys(record, sink),
+            Face::DnsCollectorJson => dns_collector_json::keys(record, sink),
+            Face::Goflow2Json => goflow2_json::keys(record, sink),
+            Face::GannetJson => gannet_json::keys(record, sink),
+            Face::Dnstap => dnstap::keys(record, sink),
+            Face::Goflow2Protobuf => goflow2_protobuf::keys(record, sink),
+            Face::GannetProtobuf => gannet_protobuf::keys(record, sink),
+        }
+    }
+}
+
+/// Walks a single record with a scanner of its own: for whoever has no stream of them.
+pub fn keys<'r, S: KeySink<'r>>(format: EventFormat, record: &'r [u8], sink: &mut S) {
+    KeyScanner::new(format).keys(record, sink);
 }
 
 /// Decodes one item whole; `None` when it is not an event of ours. An event without a usable
@@ -69,7 +113,7 @@ pub fn event(
 
 /// Where a decoder puts what it finds while it walks a record: all keys of an item, then its
 /// end, then the next item.
-pub trait KeySink {
+pub trait KeySink<'r> {
     /// A domain name in text form (any case, a trailing dot allowed, escapes as in
     /// `model::DomainName::parse`). JSON escapes are already undone.
     fn name(&mut self, name: &[u8]);
@@ -79,7 +123,7 @@ pub trait KeySink {
     fn address(&mut self, address: IpAddr, port: Option<u16>);
 
     /// Ends an item: the keys since the last end are its keys.
-    fn end(&mut self, item: Item<'_>);
+    fn end(&mut self, item: Item<'r>);
 }
 
 /// One item of a record.

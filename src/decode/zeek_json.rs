@@ -14,7 +14,7 @@ use super::{KeySink, Outcome, Reject, text};
 mod full;
 
 /// Hands out queries and answers of `dns` rows and both ends of `conn` rows.
-pub(super) fn keys<S: KeySink>(record: &[u8], sink: &mut S) {
+pub(super) fn keys<'r, S: KeySink<'r>>(record: &'r [u8], sink: &mut S) {
     json::lines(record, sink, |cursor, sink| {
         let mut row = Row::default();
         cursor.row()?;
@@ -206,7 +206,7 @@ struct End<'r> {
 impl<'r> Row<'r> {
     /// Reads the value of `key`.
     #[inline(always)]
-    fn member<S: KeySink>(
+    fn member<S: KeySink<'r>>(
         &mut self,
         level: Level,
         key: Text<'r>,
@@ -249,7 +249,7 @@ impl<'r> Row<'r> {
 
     /// Reads the row that a log type wraps; says where it ends.
     #[inline(never)]
-    fn tagged<S: KeySink>(
+    fn tagged<S: KeySink<'r>>(
         &mut self,
         log: Log,
         mut cursor: Cursor<'r>,
@@ -292,7 +292,7 @@ impl<'r> Row<'r> {
 
     /// Says what the row is, handing out both ends if it is a connection.
     #[inline]
-    fn finish<S: KeySink>(&self, sink: &mut S) -> Result<Outcome, Reject> {
+    fn finish<S: KeySink<'r>>(&self, sink: &mut S) -> Result<Outcome, Reject> {
         let ends = self.source.host.is_some() && self.destination.host.is_some();
         match self.signs.log(ends) {
             Log::Dns => Ok(Outcome::Event),
@@ -302,7 +302,7 @@ impl<'r> Row<'r> {
     }
 
     /// Hands out both ends of a connection.
-    fn hand_out_ends<S: KeySink>(&self, sink: &mut S) -> Result<(), Reject> {
+    fn hand_out_ends<S: KeySink<'r>>(&self, sink: &mut S) -> Result<(), Reject> {
         let (Some(source), Some(destination)) = (self.source.host, self.destination.host) else {
             return Err(Reject::Schema);
         };
@@ -329,7 +329,7 @@ impl<'r> Row<'r> {
 
 /// Hands out the elements of `answers`.
 #[inline(always)]
-fn hand_out_list<S: KeySink>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<(), Reject> {
+fn hand_out_list<'r, S: KeySink<'r>>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<(), Reject> {
     if !cursor.list()? {
         return Ok(());
     }
@@ -342,7 +342,7 @@ fn hand_out_list<S: KeySink>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<()
 }
 
 /// Hands out one element of `answers`, which mixes addresses, names and texts.
-fn hand_out<S: KeySink>(answer: &[u8], sink: &mut S) {
+fn hand_out<'r, S: KeySink<'r>>(answer: &[u8], sink: &mut S) {
     match text::address(answer) {
         Some(address) => sink.address(address, None),
         None if is_text(answer) => {}

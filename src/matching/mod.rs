@@ -12,6 +12,7 @@
 mod addresses;
 mod allow;
 mod automaton;
+mod batch;
 mod bits;
 mod endpoints;
 mod guard;
@@ -24,6 +25,7 @@ mod suffix;
 pub use addresses::{AddressTable, AddressTableBuilder};
 pub use allow::{Allowance, Claim};
 pub use automaton::NameAutomaton;
+pub use batch::NameBatch;
 pub use guard::{Guarded, guard_name, reserved_name, reserved_net, too_wide};
 pub use hash::HashKey;
 pub use names::{Full, NameKeys, NameProbe, NameTable, NameTableBuilder, TableError, scope_covers};

@@ -4,6 +4,7 @@
 
 use super::KeyId;
 use super::automaton::NameAutomaton;
+use super::batch::NameBatch;
 use super::hash::HashKey;
 use super::suffix::SuffixTable;
 use crate::model::{DomainName, NAME_LEN_MAX, NameEngine, NameError, Scope};
@@ -57,6 +58,28 @@ impl NameTable {
         match self {
             Self::Suffix(table) => table.probe(raw),
             Self::Automaton(automaton) => automaton.probe(raw),
+        }
+    }
+
+    /// Adds `raw` to a batch for [`Self::settle`]. What can be told at once is told at once; a
+    /// [`NameProbe::Miss`] is only one if `settle` does not name its `owner`.
+    ///
+    /// No allocation for ASCII names without escapes.
+    #[inline]
+    pub fn queue(&self, raw: &[u8], owner: u32, batch: &mut NameBatch) -> NameProbe {
+        match self {
+            Self::Suffix(table) => table.queue(raw, owner, batch),
+            Self::Automaton(automaton) => automaton.probe(raw),
+        }
+    }
+
+    /// Looks up all names of a batch, which is empty afterwards: calls `found` with the owner
+    /// of every name that something listed may cover. Says so of one that nothing covers about
+    /// once in ten thousand times, never the other way round.
+    pub fn settle(&self, batch: &mut NameBatch, found: impl FnMut(u32)) {
+        match self {
+            Self::Suffix(table) => table.settle(batch, found),
+            Self::Automaton(_) => batch.rewind(0),
         }
     }
 

@@ -1,10 +1,11 @@
 //! The suffix table: a hash table whose keys are names, probed once a label suffix, with a
 //! small filter in front that may say only "surely absent".
 //!
-//! Memory a name: its text, 4 bytes for its end, 1 for its scopes, 5 to 11 for its slots and 2
-//! to 4 for its bits in the filter.
+//! Memory a name: its text, 4 bytes for its end, 1 for its scopes, 7 to 13 for its slots and 2
+//! for its bits in the filter.
 
 use super::KeyId;
+use super::batch::NameBatch;
 use super::hash::{HashKey, Unusual, hash_name, walk_suffixes};
 use super::names::{Full, NameKeys, NameProbe, probe_parsed};
 use crate::model::{DomainName, Scope};
@@ -17,7 +18,9 @@ pub struct SuffixTable {
     /// Numbers of names at the places that their hashes choose, or the next free ones. A power
     /// of two of them, at most three quarters filled.
     slots: Vec<u32>,
-    /// Two bits a name in the word that its hash chooses. A power of two of words, or none.
+    /// A byte of the hash of the name in each slot; 0 for none.
+    tags: Vec<u8>,
+    /// Four bits a name in the word that its hash chooses.
     filter: Vec<u64>,
     /// Bit n: a name of n labels is listed; bit 63 stands for all that have more.
     depths: u64,
@@ -39,6 +42,7 @@ impl SuffixTable {
             key,
             keys: NameKeys::default(),
             slots: vec![EMPTY; SLOTS_MIN],
+            tags: vec![0; SLOTS_MIN],
             filter: Vec::new(),
             depths: 0,
         }
@@ -52,9 +56,7 @@ impl SuffixTable {
             Ok(id) => id,
             Err(free) => {
                 let id = self.keys.push(name)?;
-                if let Some(slot) = self.slots.get_mut(free) {
-                    *slot = id.0;
-                }
+                fill(&mut self.slots, &mut self.tags, free, (id, hash));
                 if self.keys.len() * 4 > self.slots.len() * 3 {
                     self.grow();
                 }
@@ -68,14 +70,12 @@ impl SuffixTable {
     /// The table with its filter, without room to grow.
     pub(super) fn finished(mut self) -> Self {
         self.keys.shrink();
-        let words = (self.keys.len() * FILTER_BITS / 64)
-            .max(1)
-            .next_power_of_two();
+        let words = (self.keys.len() * FILTER_BITS / 64).max(1);
         self.filter = vec![0; words];
         for (_, name) in self.keys.names() {
             let hash = hash_name(name.as_bytes(), &self.key);
             self.depths |= depth_bit(name.split('.').count());
-            if let Some(word) = self.filter.get_mut(index(hash >> 40, words)) {
+            if let Some(word) = self.filter.get_mut(filter_word(hash, words)) {
                 *word |= filter_bits(hash);
             }
         }
@@ -95,7 +95,8 @@ impl SuffixTable {
 
     /// Memory, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.keys.bytes() + 4 * self.slots.capacity() + 8 * self.filter.capacity()
+        let slots = 4 * self.slots.capacity() + self.tags.capacity();
+        self.keys.bytes() + slots + 8 * self.filter.capacity()
     }
 
     /// Whether something listed covers `raw`.
@@ -118,7 +119,55 @@ impl SuffixTable {
         }
     }
 
-    /// Appends every listed name that covers `name`, longest first.
+    /// Adds the suffixes of `raw` to a batch; of a name that does not walk, says at once whether
+    /// something listed covers it.
+    #[inline]
+    pub(super) fn queue(&self, raw: &[u8], owner: u32, batch: &mut NameBatch) -> NameProbe {
+        let name = raw.strip_suffix(b".").unwrap_or(raw);
+        let before = batch.len();
+        let mut depth = 0;
+        let walked = walk_suffixes(name, &self.key, |_, hash| {
+            depth += 1;
+            if self.depths & depth_bit(depth) != 0 {
+                batch.push(hash, owner);
+            }
+        });
+        match walked {
+            Ok(()) => NameProbe::Miss,
+            Err(Unusual) => {
+                batch.rewind(before);
+                probe_parsed(raw, |name| self.covers(name))
+            }
+        }
+    }
+
+    /// Looks up a batch and empties it: calls `found` with the owner of every suffix whose hash
+    /// may be listed. Two loops, of which the first takes nearly all out without a branch that
+    /// waits for memory. The text of a name is not compared, its tag is.
+    pub(super) fn settle(&self, batch: &mut NameBatch, mut found: impl FnMut(u32)) {
+        batch.passed.clear();
+        batch.passed.resize(batch.hashes.len(), 0);
+        let mut count = 0;
+        for (place, &hash) in (0_u32..).zip(&batch.hashes) {
+            if let Some(passed) = batch.passed.get_mut(count) {
+                *passed = place;
+            }
+            count += usize::from(self.may_hold(hash));
+        }
+        for &place in batch.passed.iter().take(count) {
+            let place = place as usize;
+            let (Some(&hash), Some(&owner)) = (batch.hashes.get(place), batch.owners.get(place))
+            else {
+                continue;
+            };
+            if self.may_be_in_slot(hash) {
+                found(owner);
+            }
+        }
+        batch.rewind(0);
+    }
+
+    /// Appends to `found` every listed name that covers `name`, longest first.
     pub(super) fn covering(&self, name: DomainName<'_>, found: &mut Vec<KeyId>) {
         let before = found.len();
         self.walk(name, |id| found.push(id));
@@ -151,9 +200,20 @@ impl SuffixTable {
     #[inline]
     fn may_hold(&self, hash: u64) -> bool {
         let bits = filter_bits(hash);
-        self.filter
-            .get(index(hash >> 40, self.filter.len()))
-            .is_some_and(|word| word & bits == bits)
+        let word = self.filter.get(filter_word(hash, self.filter.len()));
+        word.is_some_and(|word| word & bits == bits)
+    }
+
+    /// Whether a slot where a name with this hash may be has its tag; `false` is certain.
+    fn may_be_in_slot(&self, hash: u64) -> bool {
+        let mut place = slot(hash, self.tags.len());
+        loop {
+            match self.tags.get(place) {
+                None | Some(0) => return false,
+                Some(&known) if known == tag(hash) => return true,
+                Some(_) => place = (place + 1) & (self.tags.len() - 1),
+            }
+        }
     }
 
     /// The listed name that equals `name` from `start` on and covers `name`.
@@ -164,41 +224,42 @@ impl SuffixTable {
 
     /// The key that equals `text` in any case, else the free slot where it would be.
     fn find(&self, text: &[u8], hash: u64) -> Result<KeyId, usize> {
-        let mut place = index(hash >> 12, self.slots.len());
+        let mut place = slot(hash, self.tags.len());
         loop {
-            match self.slots.get(place) {
-                Some(&number) if number != EMPTY => {
+            match self.tags.get(place) {
+                None | Some(0) => return Err(place),
+                Some(&known) if known == tag(hash) => {
+                    let number = self.slots.get(place).copied().unwrap_or(EMPTY);
                     let known = self.keys.name(KeyId(number)).as_bytes();
                     if known.eq_ignore_ascii_case(text) {
                         return Ok(KeyId(number));
                     }
-                    place = (place + 1) & (self.slots.len() - 1);
                 }
-                Some(_) | None => return Err(place),
+                Some(_) => {}
             }
+            place = (place + 1) & (self.tags.len() - 1);
         }
     }
 
     /// Doubles the slots.
     fn grow(&mut self) {
         let len = self.slots.len() * 2;
-        let mut slots = vec![EMPTY; len];
+        (self.slots, self.tags) = (vec![EMPTY; len], vec![0; len]);
         for (id, name) in self.keys.names() {
-            let mut place = index(hash_name(name.as_bytes(), &self.key) >> 12, len);
-            while slots.get(place).is_some_and(|&slot| slot != EMPTY) {
+            let hash = hash_name(name.as_bytes(), &self.key);
+            let mut place = slot(hash, len);
+            while self.tags.get(place).is_some_and(|&tag| tag != 0) {
                 place = (place + 1) & (len - 1);
             }
-            if let Some(slot) = slots.get_mut(place) {
-                *slot = id.0;
-            }
+            fill(&mut self.slots, &mut self.tags, place, (id, hash));
         }
-        self.slots = slots;
     }
 
     /// Empties all slots.
     #[cfg(test)]
     pub(super) fn forget(&mut self) {
         self.slots.fill(EMPTY);
+        self.tags.fill(0);
     }
 
     /// The longest run of filled slots: no probe of a suffix looks at more.
@@ -215,15 +276,38 @@ fn depth_bit(labels: usize) -> u64 {
     1 << labels.min(63)
 }
 
-/// The two bits of a hash in its word of the filter.
-#[inline]
-fn filter_bits(hash: u64) -> u64 {
-    1 << (hash & 63) | 1 << (hash >> 6 & 63)
+/// Puts a name with its hash into a slot.
+fn fill(slots: &mut [u32], tags: &mut [u8], place: usize, (id, hash): (KeyId, u64)) {
+    if let (Some(slot), Some(known)) = (slots.get_mut(place), tags.get_mut(place)) {
+        (*slot, *known) = (id.0, tag(hash));
+    }
 }
 
-/// The low bits of `hash` as a place among `len`, a power of two.
+/// The word of a filter of `words` words that a hash chooses: by its high half, spread evenly
+/// over any number of words below 2^32.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "below `words`")]
+fn filter_word(hash: u64, words: usize) -> usize {
+    (((hash >> 32) * words as u64) >> 32) as usize
+}
+
+/// The four bits of a hash in its word of the filter.
+#[inline]
+fn filter_bits(hash: u64) -> u64 {
+    1 << (hash & 63) | 1 << (hash >> 6 & 63) | 1 << (hash >> 12 & 63) | 1 << (hash >> 18 & 63)
+}
+
+/// The slot where a name with this hash stands unless others stand there, of `len`, a power of
+/// two.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "only low bits are wanted")]
-fn index(hash: u64, len: usize) -> usize {
-    hash as usize & len.wrapping_sub(1)
+fn slot(hash: u64, len: usize) -> usize {
+    (hash >> 20) as usize & len.wrapping_sub(1)
+}
+
+/// What of a hash stands beside the slot: not 0, and of bits that do not choose the slot.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "one byte is wanted")]
+fn tag(hash: u64) -> u8 {
+    (hash as u8).max(1)
 }

@@ -9,7 +9,7 @@ mod stats;
 mod worker;
 
 pub use identify::{IdentifyOutput, IdentifyStage, IdentifyStageError, IdentifyStageOptions};
-pub use process::{DeadLetter, Output, Path, process};
+pub use process::{DeadLetter, Output, Path, Scratch, process};
 pub use scan::{Scan, ScanProgress, ScanReport, scan};
 pub use stats::{BatchStats, StreamStats};
 pub use worker::{Worker, WorkerOptions, WorkerOutput};

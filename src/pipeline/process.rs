@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use super::stats::{BatchStats, StreamStats};
-use crate::decode::{self, Item, KeySink, Outcome, Reject};
+use crate::decode::{self, Item, KeyScanner, KeySink, Outcome, Reject};
 use crate::hits::{HitContext, Orientation, hits};
-use crate::matching::NameProbe;
-use crate::model::{EventTime, Hit, HitKind, Position};
+use crate::matching::{NameBatch, NameProbe};
+use crate::model::{EventTime, Hit, HitKind, Position, SnapshotId};
 use crate::snapshot::Snapshot;
 use crate::source::{Record, Stream};
 
@@ -23,6 +23,25 @@ pub struct Path<'a> {
     pub cluster: &'a str,
     /// What hits carry as `matched_at`.
     pub now: EventTime,
+}
+
+/// What a worker keeps from batch to batch, so that a batch allocates nothing: what the scanners
+/// remember of each stream, and room. It never changes what a batch comes to.
+#[derive(Debug)]
+pub struct Scratch {
+    scanners: Vec<KeyScanner>,
+    names: NameBatch,
+}
+
+impl Scratch {
+    /// For records of `streams`.
+    pub fn new(streams: &[Stream]) -> Self {
+        let scanner = |stream: &Stream| KeyScanner::new(stream.format);
+        Self {
+            scanners: streams.iter().map(scanner).collect(),
+            names: NameBatch::new(),
+        }
+    }
 }
 
 /// An undecodable record, with the first reason found in it.
@@ -50,150 +69,320 @@ pub trait Output {
 /// Takes every record through the whole data path, in order:
 /// keys → probe → (rarely) event → match → hits → output.
 ///
-/// The way of a record without a candidate allocates nothing, locks nothing and formats
-/// nothing.
+/// Names are probed together: an event that has any waits until there are enough of them. The
+/// way of a record without a candidate allocates nothing, locks nothing and formats nothing.
 pub fn process(
     records: &[Record<'_>],
     path: Path<'_>,
+    scratch: &mut Scratch,
     output: &mut impl Output,
     stats: &mut BatchStats,
 ) {
-    let snapshot_id = path.snapshot.id();
-    for record in records {
+    let Scratch { scanners, names } = scratch;
+    let mut walk = Walk {
+        path,
+        records,
+        snapshot_id: path.snapshot.id(),
+        output,
+        stats: &mut stats.streams,
+        names,
+        waiting: [Waiting::default(); WAITING],
+        waits: 0,
+        record: 0,
+        stream: 0,
+        item: 0,
+        candidate: false,
+        named: 0,
+        unreadable: None,
+    };
+    for (number, record) in records.iter().enumerate() {
         let stream = usize::from(record.stream.0);
-        let (Some(source), Some(stats)) = (path.streams.get(stream), stats.streams.get_mut(stream))
+        let (Some(scanner), Some(stats)) = (scanners.get_mut(stream), walk.stats.get_mut(stream))
         else {
             continue;
         };
         let value = record.value.unwrap_or_default();
         stats.records += 1;
         stats.bytes += value.len() as u64;
-        let mut walk = Walk {
-            path,
-            context: HitContext {
-                orientation: path.orientation,
-                snapshot: &snapshot_id,
-                matched_at: path.now,
-                record_time_ms: record.timestamp_ms,
-            },
-            record,
-            source,
-            output,
-            stats,
-            candidate: false,
-            index: 0,
-            rejected: None,
-        };
-        decode::keys(source.format, value, &mut walk);
-        walk.finish();
+        (walk.record, walk.stream, walk.item) = (number, stream, 0);
+        scanner.keys(value, &mut walk);
+        walk.end_record();
     }
+    walk.judge();
+    walk.bury();
 }
 
-/// The walk through one record: takes its keys, and follows up on candidates.
-struct Walk<'a, O> {
-    path: Path<'a>,
-    context: HitContext<'a>,
-    record: &'a Record<'a>,
-    source: &'a Stream,
-    output: &'a mut O,
-    stats: &'a mut StreamStats,
-    /// Whether a key of the current item may match.
+/// Most events that wait for their names to be probed.
+const WAITING: usize = 128;
+
+/// An event that waits for its names to be probed.
+#[derive(Clone, Copy, Default)]
+struct Waiting<'r> {
+    /// Its bytes.
+    bytes: &'r [u8],
+    /// The number of its record in the batch.
+    record: usize,
+    /// Its ordinal in the record.
+    item: u32,
+    /// Whether a key of it may match.
     candidate: bool,
-    /// The ordinal of the current item.
-    index: u32,
-    /// The first undecodable item, and how many there are.
-    rejected: Option<(Reject, u32, u64)>,
 }
 
-impl<O: Output> KeySink for Walk<'_, O> {
+/// What of a record could not be decoded.
+#[derive(Clone, Copy)]
+struct Unreadable {
+    /// The number of the record in the batch.
+    record: usize,
+    /// Why, of its first such item.
+    reject: Reject,
+    /// The ordinal of that.
+    item: u32,
+    /// How many such items it has.
+    items: u64,
+}
+
+/// The walk through a batch: takes the keys of items, and follows up on candidates.
+struct Walk<'a, 'r, O> {
+    path: Path<'a>,
+    records: &'a [Record<'r>],
+    snapshot_id: SnapshotId,
+    output: &'a mut O,
+    stats: &'a mut [StreamStats],
+    /// Names of events that wait. Each belongs to the place of its event in `waiting`.
+    names: &'a mut NameBatch,
+    waiting: [Waiting<'r>; WAITING],
+    /// How many wait.
+    waits: usize,
+    /// The number of the record at hand.
+    record: usize,
+    /// Its stream.
+    stream: usize,
+    /// The ordinal of the item at hand.
+    item: u32,
+    /// Whether a key of it may match.
+    candidate: bool,
+    /// How many names waited when it began.
+    named: usize,
+    /// What of a record could not be decoded: of the one at hand, or while candidates are
+    /// followed up of the one whose items are.
+    unreadable: Option<Unreadable>,
+}
+
+impl<'r, O: Output> KeySink<'r> for Walk<'_, 'r, O> {
+    #[inline]
     fn name(&mut self, name: &[u8]) {
-        match self.path.snapshot.probe_name(name) {
+        // At most `WAITING`, so the narrowing is exact.
+        let owner = u32::try_from(self.waits).unwrap_or(u32::MAX);
+        match self.path.snapshot.queue_name(name, owner, self.names) {
             NameProbe::Miss => {}
             NameProbe::Candidate => self.candidate = true,
             NameProbe::Unfit(error) => {
-                *self.stats.unfit_names.entry(error.reason()).or_default() += 1;
+                if let Some(stats) = self.stats.get_mut(self.stream) {
+                    *stats.unfit_names.entry(error.reason()).or_default() += 1;
+                }
             }
+        }
+        if self.names.is_full() {
+            self.settle();
         }
     }
 
+    #[inline]
     fn address(&mut self, address: IpAddr, port: Option<u16>) {
         self.candidate |= self.path.snapshot.probe_address(address, port);
     }
 
-    fn end(&mut self, item: Item<'_>) {
+    #[inline]
+    fn end(&mut self, item: Item<'r>) {
         match item.outcome {
-            Outcome::Event if self.candidate => self.follow_up(item.bytes),
-            Outcome::Event => self.stats.unmatched += 1,
-            Outcome::Ignored => self.stats.ignored += 1,
-            Outcome::Rejected(reject) => self.reject(reject),
+            Outcome::Event if self.candidate || self.names.len() > self.named => {
+                self.wait(item.bytes);
+            }
+            Outcome::Event => self.count(|stats| &mut stats.unmatched),
+            Outcome::Ignored => self.count(|stats| &mut stats.ignored),
+            Outcome::Rejected(reject) => {
+                self.judge();
+                self.reject(self.record, self.item, reject);
+            }
         }
+        // Names of what is no event are of no interest.
+        self.names.rewind(self.named);
         self.candidate = false;
-        self.index += 1;
+        self.item += 1;
     }
 }
 
-impl<O: Output> Walk<'_, O> {
+impl<'r, O: Output> Walk<'_, 'r, O> {
+    /// Counts an item of the record at hand.
+    #[inline]
+    fn count(&mut self, counter: impl FnOnce(&mut StreamStats) -> &mut u64) {
+        if let Some(stats) = self.stats.get_mut(self.stream) {
+            *counter(stats) += 1;
+        }
+    }
+
+    /// Lets the event at hand wait.
+    #[inline]
+    fn wait(&mut self, bytes: &'r [u8]) {
+        if let Some(place) = self.waiting.get_mut(self.waits) {
+            *place = Waiting {
+                bytes,
+                record: self.record,
+                item: self.item,
+                candidate: self.candidate,
+            };
+        }
+        self.waits += 1;
+        self.named = self.names.len();
+        if self.waits == WAITING {
+            self.judge();
+        }
+    }
+
+    /// Probes the names that wait and marks the events that they belong to.
+    fn settle(&mut self) {
+        let (waiting, waits) = (&mut self.waiting, self.waits);
+        let candidate = &mut self.candidate;
+        self.path.snapshot.settle_names(self.names, |owner| {
+            match waiting
+                .get_mut(..waits)
+                .and_then(|all| all.get_mut(owner as usize))
+            {
+                Some(event) => event.candidate = true,
+                None => *candidate = true,
+            }
+        });
+        self.named = 0;
+    }
+
+    /// Ends the wait of all events: those without a candidate among their keys are counted,
+    /// the others followed up, in their order.
+    fn judge(&mut self) {
+        self.settle();
+        let waits = std::mem::take(&mut self.waits);
+        for place in 0..waits {
+            let Some(&event) = self.waiting.get(place) else {
+                return;
+            };
+            if event.candidate {
+                self.follow_up(&event);
+            } else if let Some(stats) = self.stats_of(event.record) {
+                stats.unmatched += 1;
+            }
+        }
+        if self.unreadable.is_some_and(|of| of.record != self.record) {
+            self.bury();
+        }
+    }
+
+    /// After the last item of a record.
+    #[inline]
+    fn end_record(&mut self) {
+        if self.unreadable.is_some() {
+            self.judge();
+            self.bury();
+        }
+    }
+
+    /// The counts of the stream of a record.
+    fn stats_of(&mut self, record: usize) -> Option<&mut StreamStats> {
+        let stream = self.records.get(record)?.stream;
+        self.stats.get_mut(usize::from(stream.0))
+    }
+
     /// Decodes a candidate whole and confirms it: the only place where hits are made.
-    fn follow_up(&mut self, item: &[u8]) {
-        let record_time = self.record.timestamp_ms.map(EventTime::from_millis);
-        let event = match decode::event(self.source.format, item, record_time) {
+    #[inline(never)]
+    fn follow_up(&mut self, item: &Waiting<'_>) {
+        let Some(record) = self.records.get(item.record) else {
+            return;
+        };
+        let stream = usize::from(record.stream.0);
+        let (Some(source), Some(stats)) =
+            (self.path.streams.get(stream), self.stats.get_mut(stream))
+        else {
+            return;
+        };
+        let record_time = record.timestamp_ms.map(EventTime::from_millis);
+        let event = match decode::event(source.format, item.bytes, record_time) {
             Ok(Some(event)) => event,
             Ok(None) => {
-                self.stats.ignored += 1;
+                stats.ignored += 1;
                 return;
             }
             Err(reject) => {
-                self.reject(reject);
+                self.reject(item.record, item.item, reject);
                 return;
             }
         };
         let mut matches = Vec::new();
         self.path.snapshot.matches(&event, &mut matches);
         if matches.is_empty() {
-            self.stats.unmatched += 1;
+            stats.unmatched += 1;
             return;
         }
-        self.stats.matched += 1;
+        stats.matched += 1;
         let position = Position {
             cluster: self.path.cluster.to_owned(),
-            topic: self.source.topic.clone(),
-            partition: self.record.partition,
-            offset: self.record.offset,
-            index: self.index,
+            topic: source.topic.clone(),
+            partition: record.partition,
+            offset: record.offset,
+            index: item.item,
             observer: event.observer.clone(),
         };
+        let context = HitContext {
+            orientation: self.path.orientation,
+            snapshot: &self.snapshot_id,
+            matched_at: self.path.now,
+            record_time_ms: record.timestamp_ms,
+        };
         let mut found = Vec::with_capacity(matches.len());
-        hits(&event, matches, &position, &self.context, &mut found);
+        hits(&event, matches, &position, &context, &mut found);
         for hit in &mut found {
             let counts = match hit.kind {
-                HitKind::Dns(_) => &mut self.stats.hits.dns,
-                HitKind::Flow(_) => &mut self.stats.hits.flow,
+                HitKind::Dns(_) => &mut stats.hits.dns,
+                HitKind::Flow(_) => &mut stats.hits.flow,
             };
             if let Some(count) = counts.get_mut(hit.evidence as usize) {
                 *count += 1;
             }
-            self.stats.hits.victim_evidence += u64::from(hit.victim_evidence());
+            stats.hits.victim_evidence += u64::from(hit.victim_evidence());
             self.output.hit(hit);
         }
     }
 
-    fn reject(&mut self, reject: Reject) {
-        *self.stats.rejected.entry(reject).or_default() += 1;
-        match &mut self.rejected {
-            Some((_, _, count)) => *count += 1,
-            None => self.rejected = Some((reject, self.index, 1)),
+    /// Counts an item that cannot be decoded. Records come in order: what was noted of another
+    /// one is complete.
+    #[inline(never)]
+    fn reject(&mut self, record: usize, item: u32, reject: Reject) {
+        if self.unreadable.is_some_and(|of| of.record != record) {
+            self.bury();
         }
+        if let Some(stats) = self.stats_of(record) {
+            *stats.rejected.entry(reject).or_default() += 1;
+        }
+        let unreadable = self.unreadable.get_or_insert(Unreadable {
+            record,
+            reject,
+            item,
+            items: 0,
+        });
+        unreadable.items += 1;
     }
 
-    /// After the last item: one dead letter for all that could not be decoded.
-    fn finish(self) {
-        if let Some((reject, index, rejected)) = self.rejected {
-            *self.stats.dead_letters.entry(reject).or_default() += 1;
+    /// One dead letter for all that could not be decoded of a record.
+    fn bury(&mut self) {
+        let Some(unreadable) = self.unreadable.take() else {
+            return;
+        };
+        if let Some(stats) = self.stats_of(unreadable.record) {
+            *stats.dead_letters.entry(unreadable.reject).or_default() += 1;
+        }
+        if let Some(record) = self.records.get(unreadable.record) {
             self.output.dead(&DeadLetter {
-                record: self.record,
-                reject,
-                index,
-                rejected,
+                record,
+                reject: unreadable.reject,
+                index: unreadable.item,
+                rejected: unreadable.items,
             });
         }
     }

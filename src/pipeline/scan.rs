@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::process::{DeadLetter, Output, Path, process};
+use super::process::{DeadLetter, Output, Path, Scratch, process};
 use super::stats::BatchStats;
 use crate::encode;
 use crate::hits::Orientation;
@@ -77,6 +77,7 @@ pub fn scan(scan: &Scan<'_>) -> Result<ScanReport, SinkError> {
             let mut worker = ScanWorker {
                 scan,
                 streams: &streams,
+                scratch: Scratch::new(&streams),
                 report: ScanReport {
                     stats: BatchStats::new(streams.len()),
                     ..Default::default()
@@ -140,6 +141,7 @@ fn next_block(shared: &Mutex<(FileReader, Vec<FileError>)>, block: &mut Block) -
 struct ScanWorker<'a> {
     scan: &'a Scan<'a>,
     streams: &'a [Stream],
+    scratch: Scratch,
     report: ScanReport,
 }
 
@@ -188,7 +190,7 @@ impl ScanWorker<'_> {
             cluster: "file",
             now: self.scan.now,
         };
-        process(&records, path, &mut output, &mut stats);
+        process(&records, path, &mut self.scratch, &mut output, &mut stats);
         if let Some(hits) = self.scan.hits
             && !output.bytes.is_empty()
         {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::dead_letter::dead_message;
-use super::process::{DeadLetter, Output, Path, process};
+use super::process::{DeadLetter, Output, Path, Scratch, process};
 use super::stats::BatchStats;
 use crate::config::{DeadConfig, TopicConfig, WorkersConfig};
 use crate::encode;
@@ -96,6 +96,7 @@ pub struct Worker<R, S> {
     snapshots: SnapshotReader,
     options: WorkerOptions,
     watermark: Watermark,
+    scratch: Scratch,
     stats: BatchStats,
     next: Vec<NextOffset>,
     committed_at: Instant,
@@ -105,6 +106,7 @@ pub struct Worker<R, S> {
 impl<R: RecordReader, S: MessageSink> Worker<R, S> {
     /// A worker that reads from `reader` and sends to `sink`.
     pub fn new(reader: R, sink: S, snapshots: SnapshotReader, options: WorkerOptions) -> Self {
+        let scratch = Scratch::new(reader.streams());
         let stats = BatchStats::new(reader.streams().len());
         Self {
             reader,
@@ -112,6 +114,7 @@ impl<R: RecordReader, S: MessageSink> Worker<R, S> {
             snapshots,
             options,
             watermark: Watermark::default(),
+            scratch,
             stats,
             next: Vec::new(),
             committed_at: Instant::now(),
@@ -207,7 +210,8 @@ impl<R: RecordReader, S: MessageSink> Worker<R, S> {
             wait: self.options.workers.batch_wait,
         };
         let streams = Arc::clone(self.reader.streams());
-        let (options, watermark, stats) = (&self.options, &mut self.watermark, &mut self.stats);
+        let (options, watermark) = (&self.options, &mut self.watermark);
+        let (scratch, stats) = (&mut self.scratch, &mut self.stats);
         let (snapshots, sink, next) = (&mut self.snapshots, &mut self.sink, &mut self.next);
         self.reader.read(limits, &mut |records| {
             let path = Path {
@@ -225,7 +229,7 @@ impl<R: RecordReader, S: MessageSink> Worker<R, S> {
                 batch,
                 sent: 0,
             };
-            process(records, path, &mut output, stats);
+            process(records, path, scratch, &mut output, stats);
             let sent = output.sent;
             watermark.sent(batch, sent);
             *next = next_offsets(records);

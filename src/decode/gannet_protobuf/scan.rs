@@ -11,7 +11,7 @@ use crate::model::Endpoint;
 ///
 /// # Errors
 /// The [`Reject`] with which the full face would refuse the event, except for want of a time.
-pub(super) fn scan<S: KeySink>(event: &[u8], sink: &mut S) -> Result<(), Reject> {
+pub(super) fn scan<'r, S: KeySink<'r>>(event: &'r [u8], sink: &mut S) -> Result<(), Reject> {
     match read(event, sink)? {
         Kind::None => Err(Reject::Schema),
         Kind::Dns(dns) => {
@@ -131,12 +131,12 @@ fn truncated(value: u64) -> u32 {
 }
 
 /// Reads one event, handing out the keys of its answers.
-fn read<'r, S: KeySink>(event: &'r [u8], sink: &mut S) -> Result<Kind<'r>, Reject> {
+fn read<'r, S: KeySink<'r>>(event: &'r [u8], sink: &mut S) -> Result<Kind<'r>, Reject> {
     merge_event(event, sink).map_err(|_| Reject::NotProtobuf)
 }
 
 /// [`read`], with the reader's own error.
-fn merge_event<'r, S: KeySink>(event: &'r [u8], sink: &mut S) -> Result<Kind<'r>, Broken> {
+fn merge_event<'r, S: KeySink<'r>>(event: &'r [u8], sink: &mut S) -> Result<Kind<'r>, Broken> {
     const TIME: u32 = fixed64_tag(1);
     const OBSERVER: u32 = bytes_tag(2);
     const HINT: u32 = bytes_tag(3);
@@ -181,7 +181,7 @@ fn merge_event<'r, S: KeySink>(event: &'r [u8], sink: &mut S) -> Result<Kind<'r>
 
 impl<'r> Dns<'r> {
     /// Reads the fields of `message` over those that are there; hands out its answers.
-    fn merge<S: KeySink>(&mut self, message: &'r [u8], sink: &mut S) -> Result<(), Broken> {
+    fn merge<S: KeySink<'r>>(&mut self, message: &'r [u8], sink: &mut S) -> Result<(), Broken> {
         const CLIENT: u32 = bytes_tag(1);
         const RESOLVER: u32 = bytes_tag(2);
         const QNAME: u32 = bytes_tag(3);
@@ -213,7 +213,7 @@ impl<'r> Dns<'r> {
     }
 
     /// Hands out the name or address of an answer: the last one that it holds.
-    fn merge_answer<S: KeySink>(&mut self, answer: &[u8], sink: &mut S) -> Result<(), Broken> {
+    fn merge_answer<S: KeySink<'r>>(&mut self, answer: &[u8], sink: &mut S) -> Result<(), Broken> {
         const NAME: u32 = bytes_tag(1);
         const IP: u32 = bytes_tag(2);
         const KNOWN: Known = Known::of(&[NAME, IP]);

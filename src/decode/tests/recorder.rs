@@ -29,7 +29,7 @@ pub(in crate::decode) struct Recorder {
     open: Recorded,
 }
 
-impl KeySink for Recorder {
+impl KeySink<'_> for Recorder {
     fn name(&mut self, name: &[u8]) {
         assert!(name.is_ascii() || std::str::from_utf8(name).is_ok());
         self.open

@@ -36,7 +36,7 @@ struct Memory {
     items: Vec<Seen>,
 }
 
-impl KeySink for Memory {
+impl KeySink<'_> for Memory {
     fn name(&mut self, name: &[u8]) {
         self.open
             .push(Key::Name(String::from_utf8_lossy(name).into_owned()));
