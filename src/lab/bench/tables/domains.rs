@@ -5,28 +5,32 @@
 //! buffer that they keep, inside the time that is measured.
 //!
 //! - `gannet`: [`NameTable::probe`], one question at a time.
+//! - `gannet-batched`: [`NameTable::queue`] and [`NameTable::settle`], as the data path does it,
+//!   and a probe of each candidate, so that the answer is as exact as everyone's.
 //! - `aho-corasick`: one automaton of the crate's own choice over all names, run over the name
 //!   with overlapping finds, each confirmed at the end of the name and at a label boundary.
 //! - `hashbrown`: a set of names with the crate's own hasher, asked for each suffix of the name
 //!   that starts at a label, the longest first.
 
-use std::mem::size_of;
+use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
 use hashbrown::HashSet;
 
-use super::names::{NameOracle, NameQuestions, asked_names, listed_names};
+use super::names::NameQuestions;
 use super::questions::in_words;
 use super::texts::Texts;
-use super::{Built, Sizing, TableEngine, TableOptions, built};
+use super::{Built, TableEngine, built};
 use crate::lab::bench::harness::{BenchError, Contender, TurnError, Work, WrongAnswer};
-use crate::matching::{HashKey, NameProbe, NameTable, NameTableBuilder};
-use crate::model::{DomainName, NAME_LEN_MAX, NameEngine, Scope};
+use crate::matching::{HashKey, NameBatch, NameProbe, NameTable, NameTableBuilder};
+use crate::model::{DomainName, NAME_LEN_MAX, NameEngine, Named, Scope};
 
 /// The tables over one list, of the engines that were asked for.
 #[derive(Default)]
 pub(super) struct NameTables {
     gannet: Option<NameTable>,
+    /// Whether our table is asked one by one, and whether in batches.
+    asked_as: (bool, bool),
     automaton: Option<AhoCorasick>,
     set: Option<HashSet<Box<[u8]>>>,
     /// Build time and memory, for each.
@@ -46,12 +50,21 @@ impl NameTables {
         let mut tables = Self::default();
         let count = names.len();
         for &engine in engines {
-            progress(&format!("{} builds", engine.label()));
+            progress(&format!("{} builds", engine.as_str()));
             let built = match engine {
-                TableEngine::Gannet => {
-                    let (table, built) = built(engine, count, || gannet(names), NameTable::bytes)?;
-                    tables.gannet = Some(table);
-                    built
+                TableEngine::Gannet | TableEngine::GannetBatched => {
+                    tables.asked_as.0 |= engine == TableEngine::Gannet;
+                    tables.asked_as.1 |= engine == TableEngine::GannetBatched;
+                    if let Some(&(_, same)) =
+                        tables.built.first().filter(|_| tables.gannet.is_some())
+                    {
+                        same
+                    } else {
+                        let build = || gannet(names);
+                        let (table, built) = built(engine, count, build, NameTable::bytes)?;
+                        tables.gannet = Some(table);
+                        built
+                    }
                 }
                 TableEngine::AhoCorasick => {
                     let build = || Ok(AhoCorasick::new(names.iter())?);
@@ -76,9 +89,13 @@ impl NameTables {
     pub(super) fn contenders<'w>(&'w self, questions: &'w NameQuestions) -> Vec<Contender<'w>> {
         let mut contenders = Vec::new();
         if let Some(table) = &self.gannet {
-            contenders.push(one_by_one(TableEngine::Gannet, questions, |name: &[u8]| {
-                table.probe(name) == NameProbe::Candidate
-            }));
+            if self.asked_as.0 {
+                let ask = |name: &[u8]| table.probe(name) == NameProbe::Candidate;
+                contenders.push(one_by_one(TableEngine::Gannet, questions, ask));
+            }
+            if self.asked_as.1 {
+                contenders.push(batched(table, questions));
+            }
         }
         if let Some(automaton) = &self.automaton {
             let mut lower = Vec::with_capacity(NAME_LEN_MAX);
@@ -108,7 +125,7 @@ where
     let mut checked = ask.clone();
     let mut timed = ask;
     Contender::new(
-        engine.label(),
+        engine.as_str(),
         move || {
             let expected = questions.expected.listed();
             for (name, &expected) in questions.texts.iter().zip(expected) {
@@ -131,6 +148,71 @@ where
             })
         },
     )
+}
+
+/// The contender that asks our table for many names at once.
+fn batched<'w>(table: &'w NameTable, questions: &'w NameQuestions) -> Contender<'w> {
+    let mut batch = NameBatch::new();
+    let mut checked = NameBatch::new();
+    Contender::new(
+        TableEngine::GannetBatched.as_str(),
+        move || {
+            let mut answers = vec![false; questions.texts.len()];
+            each_found(table, questions, 0..answers.len(), &mut checked, |place| {
+                if let Some(answer) = answers.get_mut(place) {
+                    *answer = true;
+                }
+            });
+            let told = questions.expected.listed().iter().zip(answers);
+            for (name, (&expected, answered)) in questions.texts.iter().zip(told) {
+                if answered != expected {
+                    return Err(wrong(name, expected, answered));
+                }
+            }
+            Ok(())
+        },
+        move |turn| {
+            let part = questions.expected.part(turn);
+            let ops = part.len() as u64;
+            let mut found = 0;
+            each_found(table, questions, part, &mut batch, |_| found += 1);
+            Ok(Work {
+                ops,
+                bytes: 0,
+                answers: Some(found),
+            })
+        },
+    )
+}
+
+/// Calls `found` with the place of every question of `part` that something listed covers, once.
+fn each_found(
+    table: &NameTable,
+    questions: &NameQuestions,
+    part: Range<usize>,
+    batch: &mut NameBatch,
+    mut found: impl FnMut(usize),
+) {
+    let start = part.start;
+    // Hashes of one name lie together in a batch, and a name lies in one batch.
+    let mut last = None;
+    let mut confirm = |owner: u32| {
+        if last.replace(owner) != Some(owner) {
+            let place = start + owner as usize;
+            if table.probe(questions.texts.text(place)) == NameProbe::Candidate {
+                found(place);
+            }
+        }
+    };
+    for (owner, name) in (0_u32..).zip(questions.texts.range(part)) {
+        if table.queue(name, owner, batch) == NameProbe::Candidate {
+            confirm(owner);
+        }
+        if batch.is_full() {
+            table.settle(batch, &mut confirm);
+        }
+    }
+    table.settle(batch, &mut confirm);
 }
 
 /// A wrong answer about `name`.
@@ -195,33 +277,16 @@ pub(super) fn allocated(len: usize) -> usize {
     (len + WORD).next_multiple_of(2 * WORD).max(4 * WORD)
 }
 
-/// Names for a table of `size`, or the operator's own.
-pub(super) fn listed(options: &TableOptions, size: u32) -> Texts {
-    listed_names(options.seed, size)
-}
-
-/// Made questions with the share of misses that is asked for.
-pub(super) fn asked(
-    options: &TableOptions,
-    names: &Texts,
-    oracle: &NameOracle<'_>,
-    miss_share: f64,
-) -> NameQuestions {
-    asked_names(options.seed, names, oracle, options.ops, miss_share)
-}
-
-/// What a run over `size` names needs, in bytes, everything at once.
-pub(super) fn bytes_needed(sizing: &Sizing<'_>) -> u64 {
-    let engines: u64 = sizing
-        .engines
-        .iter()
-        .map(|engine| match engine {
-            TableEngine::Gannet => 130,
-            TableEngine::AhoCorasick => 900,
-            TableEngine::Hashbrown => 130,
-            TableEngine::Iprange | TableEngine::Trie => 0,
-        })
-        .sum();
-    // The list and the oracle; questions with the set that counts the different ones.
-    sizing.size * (engines + 80) + sizing.questions * 100
+/// What a run over `size` names needs at its peak, in bytes, questions left out.
+pub(super) fn bytes_needed(size: u32, engines: &[TableEngine]) -> u64 {
+    let of_engines = engines.iter().map(|engine| match engine {
+        TableEngine::Gannet | TableEngine::Hashbrown => 130,
+        TableEngine::AhoCorasick => 900,
+        // The same table as one at a time.
+        TableEngine::GannetBatched => 0,
+        TableEngine::Iprange | TableEngine::Trie => 0,
+    });
+    // The list and the oracle beside them.
+    let each: u64 = of_engines.sum::<u64>() + 90;
+    u64::from(size).saturating_mul(each)
 }

@@ -51,7 +51,10 @@ fn listed_name(seed: u64, number: u32) -> String {
         }
         _ => {
             let service = rng.skewed(40);
-            format!("{}-{number:x}.pages{service}.hosted.example", letter(&mut rng))
+            format!(
+                "{}-{number:x}.pages{service}.hosted.example",
+                letter(&mut rng)
+            )
         }
     }
 }
@@ -132,13 +135,7 @@ fn hit_name(names: &Texts, rng: &mut Rng) -> String {
 }
 
 /// A name that nothing listed covers.
-fn miss_name(
-    seed: u64,
-    names: &Texts,
-    oracle: &NameOracle<'_>,
-    rng: &mut Rng,
-    name: &mut String,
-) {
+fn miss_name(seed: u64, names: &Texts, oracle: &NameOracle<'_>, rng: &mut Rng, name: &mut String) {
     loop {
         name.clear();
         match rng.below(1000) {
@@ -185,8 +182,17 @@ mod tests {
             assert_eq!(asked.texts, again.texts, "{share}");
         }
         let asked = asked_names(1, &names, &oracle, 1000, 0.999);
-        assert!(asked.expected.different() > 2000, "{}", asked.expected.different());
-        assert!(asked.texts.iter().any(|name| name.iter().any(u8::is_ascii_uppercase)));
+        assert!(
+            asked.expected.different() > 2000,
+            "{}",
+            asked.expected.different()
+        );
+        assert!(
+            asked
+                .texts
+                .iter()
+                .any(|name| name.iter().any(u8::is_ascii_uppercase))
+        );
         let mut scratch = [0; NAME_LEN_MAX];
         for name in asked.texts.iter() {
             assert!(DomainName::parse(name, &mut scratch).is_ok());

@@ -7,7 +7,7 @@ use std::hash::Hash;
 use std::ops::Range;
 
 /// How many parts made questions have, each of a turn's length.
-pub(super) const PARTS: usize = 4;
+pub const PARTS: usize = 4;
 
 /// Where each question stands, and whether something listed covers it.
 #[derive(Clone, Debug, Default)]

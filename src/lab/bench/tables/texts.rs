@@ -16,6 +16,17 @@ impl Texts {
         self.ends.push(self.bytes.len());
     }
 
+    /// Keeps the first `len` texts.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.ends.truncate(len);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
     /// How many.
     pub(super) fn len(&self) -> usize {
         self.ends.len()
@@ -59,5 +70,11 @@ mod tests {
         assert_eq!(texts.range(1..3).collect::<Vec<_>>(), all[1..]);
         assert_eq!((texts.text(2), texts.text(3)), (&b"b.test"[..], &b""[..]));
         assert_eq!(texts.len(), 3);
+        texts.truncate(1);
+        texts.push(b"c.test");
+        let all: Vec<&[u8]> = texts.iter().collect();
+        assert_eq!(all, [&b"a.example"[..], b"c.test"]);
+        texts.truncate(0);
+        assert!(texts.is_empty() && texts.bytes.is_empty());
     }
 }
