@@ -331,7 +331,7 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
         values.get(middle),
         middle.checked_sub(1).and_then(|m| values.get(m)),
     ) {
-        (Some(&upper), Some(&lower)) if values.len() % 2 == 0 => lower.midpoint(upper),
+        (Some(&upper), Some(&lower)) if values.len().is_multiple_of(2) => lower.midpoint(upper),
         (Some(&value), _) => value,
         (None, _) => 0.0,
     }

@@ -13,6 +13,7 @@ mod pipeline;
 mod result;
 mod rivals;
 mod sizing;
+pub mod tables;
 mod traffic;
 
 pub use decode::{DecodeOptions, decode, readable};

@@ -107,12 +107,11 @@ fn figures_are_medians_and_warm_ups_do_not_count() {
 #[test]
 fn a_wrong_answer_is_caught_before_any_turn() {
     let (clock, log) = (Clock::default(), RefCell::new(String::new()));
-    let wrong = WrongAnswer {
+    let told = WrongAnswer {
         question: "www.bad.example".to_owned(),
         expected: "listed".to_owned(),
         answered: "not listed".to_owned(),
     };
-    let told = wrong.clone();
     let mut contenders = [
         timed("A", &clock, &log, &[1; 4]),
         Contender::new("broken", move || Err(told.clone()), |_| Ok(Work::default())),
