@@ -113,7 +113,10 @@ impl RecordArguments {
 /// # Errors
 /// Why it cannot be read, or that there is nothing in it.
 pub(super) fn read(input: &FileInput) -> anyhow::Result<Traffic> {
-    memory_for("the records of a file", INPUT_BYTES_MAX as u64)?;
+    // A file that is compressed may be ten times as large in memory; nobody knows of a pipe.
+    let length = std::fs::metadata(&input.path).map_or(0, |facts| facts.len());
+    let needed = length.saturating_mul(10).min(INPUT_BYTES_MAX as u64);
+    memory_for("the records of a file", needed)?;
     let traffic = Traffic::read(input, INPUT_BYTES_MAX)
         .with_context(|| format!("cannot measure {}", input.path.display()))?;
     anyhow::ensure!(
