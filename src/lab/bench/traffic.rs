@@ -12,6 +12,7 @@
 
 mod events;
 mod feed;
+mod input;
 mod space;
 
 use std::num::NonZeroU32;
@@ -241,6 +242,16 @@ pub struct TrafficTruth {
     pub unmatched: u64,
     /// Hits: one for every planted value.
     pub hits: u64,
+    /// The wrapping sum of the [`value_hash`] of every hit's value: hits on other values than
+    /// the planted ones are not as many right ones.
+    pub values: u64,
+}
+
+/// A number that tells listed values apart (FNV-1a). Not against someone who seeks collisions.
+pub fn value_hash(value: &str) -> u64 {
+    value.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 impl TrafficTruth {
@@ -342,8 +353,13 @@ impl Traffic {
         self.ends.is_empty()
     }
 
+    /// How often the records must be walked over for `events` events or a few more.
+    pub fn walks(&self, events: u64) -> u64 {
+        events.div_ceil(self.truth.events().max(1)).max(1)
+    }
+
     /// The values of the records, in order.
-    pub fn values(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn values(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts
             .zip(&self.ends)
@@ -374,6 +390,9 @@ impl Traffic {
             self.truth.matched += 1;
         }
         self.truth.hits += event.hits.len() as u64;
+        for value in &event.hits {
+            self.truth.values = self.truth.values.wrapping_add(value_hash(value));
+        }
     }
 
     /// Writes a record of `events`, if there are any, and takes them.

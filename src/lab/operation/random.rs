@@ -26,6 +26,12 @@ pub(in crate::lab) enum Subject {
     Traffic,
     /// A row of the feed of made traffic.
     Listed,
+    /// What the yardsticks list.
+    YardstickListed,
+    /// What the yardsticks ask for.
+    YardstickAsked,
+    /// The networks and servers of the yardsticks.
+    YardstickPlace,
 }
 
 impl Rng {

@@ -136,9 +136,13 @@ mod tests {
             assert_eq!(net, net.trunc());
             starts.push((net.network(), net.broadcast()));
             match net {
-                IpNet::V4(net) => v4.add(net),
-                IpNet::V6(net) => v6.add(net),
-            };
+                IpNet::V4(net) => {
+                    v4.add(net);
+                }
+                IpNet::V6(net) => {
+                    v6.add(net);
+                }
+            }
         }
         starts.sort();
         assert!(starts.windows(2).all(|pair| pair[0].1 < pair[1].0));

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::*;
 use crate::decode::{self, Item, KeySink, Outcome};
 use crate::model::{Answer, DnsMessage, Event, EventKind, Scope};
+use crate::source::FileInput;
 
 /// A small feed.
 fn feed() -> MadeFeed {
@@ -33,12 +34,12 @@ fn options(workload: Workload) -> TrafficOptions {
 #[derive(Default)]
 struct Items(Vec<Vec<u8>>);
 
-impl KeySink for Items {
+impl<'r> KeySink<'r> for Items {
     fn name(&mut self, _: &[u8]) {}
 
     fn address(&mut self, _: IpAddr, _: Option<u16>) {}
 
-    fn end(&mut self, item: Item<'_>) {
+    fn end(&mut self, item: Item<'r>) {
         assert_eq!(item.outcome, Outcome::Event);
         self.0.push(item.bytes.to_vec());
     }
@@ -153,6 +154,9 @@ fn every_format_decodes_to_the_planted_truth() {
             truth.matched += u64::from(!expected.is_empty());
             truth.unmatched += u64::from(expected.is_empty());
             truth.hits += expected.len() as u64;
+            for value in &expected {
+                truth.values = truth.values.wrapping_add(value_hash(value));
+            }
         }
         assert_eq!(traffic.truth(), truth);
         assert_eq!(truth.matched, 100, "{workload:?}");
@@ -261,6 +265,35 @@ fn the_snapshot_lists_the_whole_feed() {
         .unwrap();
     assert_eq!(snapshot.indicators(), 5_000);
     assert!(snapshot.feeds()[0].refused.is_empty());
+}
+
+#[test]
+fn records_of_a_file_are_judged_as_they_were_planted() {
+    let feed = feed();
+    let snapshot = feed
+        .snapshot(crate::snapshot::BuildOptions::default())
+        .unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    for workload in [Workload::ZeekDns, Workload::GannetJson] {
+        let made = Traffic::make(&options(workload), &feed).unwrap();
+        let path = directory.path().join(workload.as_str());
+        let lines: Vec<u8> = made.values().collect::<Vec<_>>().join(&b'\n');
+        std::fs::write(&path, lines).unwrap();
+        let input = FileInput {
+            path,
+            format: workload.format(),
+        };
+        let read = Traffic::read(&input, usize::MAX).unwrap();
+        assert_eq!(read.truth(), TrafficTruth::default());
+        assert_eq!(read.judged(&snapshot), (made, 0));
+        let part = Traffic::read(&input, 1).unwrap();
+        assert!(!part.is_empty());
+    }
+    let missing = FileInput {
+        path: directory.path().join("none"),
+        format: EventFormat::Dnstap,
+    };
+    assert!(Traffic::read(&missing, 1).is_err());
 }
 
 #[test]
