@@ -5,7 +5,7 @@
 use gannet::decode::{JSON_DEPTH_MAX, Reject};
 use gannet::model::{Answer, Endpoint, Event, EventFormat, EventKind, unmapped};
 
-use crate::scan::normal;
+use crate::scan::{FORMATS, normal};
 use crate::tree::Tree;
 
 mod collector;
@@ -38,8 +38,12 @@ pub(crate) type Judged = Result<Option<Reading>, Reject>;
 /// Members of an object.
 type Members = [(String, Tree)];
 
-/// What `item` is, given that its record has a time; `None` where that is ambiguous.
+/// What `item` of a JSON format is, given that its record has a time; `None` where that is
+/// ambiguous.
 pub(crate) fn reading(format: EventFormat, item: &[u8]) -> Option<Judged> {
+    if !FORMATS.contains(&format) {
+        return None;
+    }
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
     if item.iter().all(blank) {
         return Some(Err(Reject::Empty));
