@@ -286,7 +286,6 @@ fn fill(slots: &mut [u32], tags: &mut [u8], place: usize, (id, hash): (KeyId, u6
 /// The word of a filter of `words` words that a hash chooses: by its high half, spread evenly
 /// over any number of words below 2^32.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "below `words`")]
 fn filter_word(hash: u64, words: usize) -> usize {
     (((hash >> 32) * words as u64) >> 32) as usize
 }
@@ -300,7 +299,6 @@ fn filter_bits(hash: u64) -> u64 {
 /// The slot where a name with this hash stands unless others stand there, of `len`, a power of
 /// two.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "only low bits are wanted")]
 fn slot(hash: u64, len: usize) -> usize {
     (hash >> 20) as usize & len.wrapping_sub(1)
 }
