@@ -2,7 +2,7 @@
 
 #![no_main]
 
-#[path = "../../tests/hostile/oracle.rs"]
+#[path = "../../tests/hostile/oracle/mod.rs"]
 mod oracle;
 #[path = "../../tests/hostile/rows.rs"]
 #[allow(dead_code, reason = "the tests make rows of words, too")]
