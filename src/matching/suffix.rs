@@ -309,3 +309,6 @@ fn slot(hash: u64, len: usize) -> usize {
 fn tag(hash: u64) -> u8 {
     (hash as u8).max(1)
 }
+
+#[cfg(test)]
+mod tests;
