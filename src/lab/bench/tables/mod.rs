@@ -14,6 +14,7 @@ mod prefixes;
 mod questions;
 mod texts;
 mod trie;
+mod words;
 
 use std::time::Instant;
 
@@ -102,7 +103,7 @@ pub struct TableOptions {
 
 /// Most names for which the automaton is built unless it is asked for: with more it takes
 /// minutes and gigabytes.
-pub const AUTOMATON_NAMES_MAX: u32 = 1_000_000;
+pub const AUTOMATON_NAMES_MAX: u32 = 2_000_000;
 
 /// Most indicators of a made table.
 pub const SIZE_MAX: u32 = 100_000_000;
