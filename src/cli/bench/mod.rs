@@ -1,7 +1,10 @@
 //! `gannet bench`: the yardsticks. One file a yardstick; what they have in common is here: how
 //! results are told.
 
+mod decode;
 mod matching;
+mod pipeline;
+mod records;
 mod table;
 
 use std::path::PathBuf;
@@ -26,12 +29,18 @@ pub(super) struct Arguments {
 enum Yardstick {
     /// Tables of names and prefixes, beside aho-corasick, hashbrown, iprange and a plain trie.
     Match(matching::Arguments),
+    /// Records to keys and to events, beside serde_json, prost and hickory-proto.
+    Decode(decode::Arguments),
+    /// The whole data path from memory, without Kafka, by format and by threads.
+    Pipeline(pipeline::Arguments),
 }
 
 /// Measures or tells.
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.yardstick {
         Yardstick::Match(arguments) => matching::run(arguments),
+        Yardstick::Decode(arguments) => decode::run(arguments),
+        Yardstick::Pipeline(arguments) => pipeline::run(arguments),
     }
 }
 

@@ -5,15 +5,27 @@
 //! A bench prepares a workload, makes a [`Contender`] for each engine over it, and hands them to
 //! [`run`]; a [`ResultRow`] tells what came of each, and a [`BenchReport`] all of it.
 
+mod decode;
 mod harness;
 mod machine;
 mod meter;
+mod pipeline;
 mod result;
+mod rivals;
+mod sizing;
 pub mod tables;
+mod traffic;
 
+pub use decode::{DecodeOptions, decode, readable};
 pub use harness::{
     BenchError, Contender, Measured, Settings, Step, TURNS_MIN, TurnError, Work, WrongAnswer, run,
 };
 pub use machine::{MachineFacts, machine, memory_available, memory_resident, refuse_beyond_memory};
 pub use meter::{Meter, Reading};
+pub use pipeline::{PipelineOptions, pipeline};
 pub use result::{BenchReport, BenchResultError, ResultRow, SCHEMA};
+pub use sizing::{SizingOptions, SizingRow, sizing};
+pub use traffic::{
+    Events, FeedOptions, MadeEvent, MadeFeed, Traffic, TrafficError, TrafficKind, TrafficOptions,
+    TrafficTruth, WORKING_SET_BYTES, Workload, orientation, value_hash,
+};

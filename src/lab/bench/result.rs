@@ -99,6 +99,24 @@ pub struct ResultRow {
     /// Nanoseconds of processor time of a record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_ns_per_record: Option<f64>,
+    /// Nanoseconds of processor time of an event, all threads together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_ns_per_event: Option<f64>,
+    /// Which face of a decoder: `keys` (all that matching needs) or `event` (everything).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub face: Option<String>,
+    /// How many times as long as the `event` face of `gannet` it takes, by medians.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times_gannet_event: Option<f64>,
+    /// How many times as many events a second as one thread, turn by turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times_one_thread: Option<f64>,
+    /// Bytes of the records that are walked over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub working_set_bytes: Option<u64>,
+    /// The file that the records come from; absent for made ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
 }
 
 /// A file that holds no results.

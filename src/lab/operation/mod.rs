@@ -9,7 +9,7 @@
 
 mod benign;
 mod contacts;
-mod craft;
+pub(super) mod craft;
 mod families;
 mod feeds;
 mod indicators;

@@ -22,6 +22,10 @@ pub(in crate::lab) enum Subject {
     Benign,
     /// The shape of a benign site.
     Site,
+    /// An event of made traffic.
+    Traffic,
+    /// A row of the feed of made traffic.
+    Listed,
     /// What the yardsticks list.
     YardstickListed,
     /// What the yardsticks ask for.
