@@ -1,11 +1,13 @@
 //! `gannet bench`: the yardsticks. One file a yardstick; what they have in common is here: how
-//! results are told.
+//! results are told. Results that were written down can be told again as a README's section or as
+//! a page.
 
 mod decode;
 mod matching;
 mod pipeline;
 mod records;
 mod table;
+mod told;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,6 +35,10 @@ enum Yardstick {
     Decode(decode::Arguments),
     /// The whole data path from memory, without Kafka, by format and by threads.
     Pipeline(pipeline::Arguments),
+    /// Turns results into the tables of a README.
+    Readme(told::Readme),
+    /// Turns results into one self-contained page with plots and a sizing table.
+    Report(told::Report),
 }
 
 /// Measures or tells.
@@ -41,6 +47,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Yardstick::Match(arguments) => matching::run(arguments),
         Yardstick::Decode(arguments) => decode::run(arguments),
         Yardstick::Pipeline(arguments) => pipeline::run(arguments),
+        Yardstick::Readme(arguments) => told::readme(arguments),
+        Yardstick::Report(arguments) => told::report(arguments),
     }
 }
 
@@ -50,6 +58,10 @@ struct Told {
     /// One JSON object (gannet.bench.v1) on standard output instead of a table.
     #[arg(long)]
     json: bool,
+
+    /// Also a page with plots.
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
 }
 
 /// The number of turns that `text` says.
@@ -82,6 +94,9 @@ fn with_progress<T>(work: impl FnOnce(&mut dyn FnMut(&str)) -> T) -> T {
 /// Tells results, of a run that started at `started`, as `told` says.
 fn tell(told: &Told, started: Instant, results: Vec<ResultRow>) -> Outcome {
     let report = BenchReport::new(machine(), command(), started.elapsed(), results);
+    if let Some(path) = &told.report {
+        told::write_page(path, std::slice::from_ref(&report))?;
+    }
     if told.json {
         terminal::print_json(&serde_json::to_value(&report)?)?;
     } else {

@@ -65,6 +65,9 @@ pub struct ResultRow {
     /// How many times as long as `gannet` it takes, turn by turn; absent if `gannet` took no part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times_gannet: Option<f64>,
+    /// The same of processor time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_times_gannet: Option<f64>,
     /// Instructions of an operation, where the machine tells them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instructions_per_op: Option<f64>,
@@ -174,6 +177,7 @@ impl ResultRow {
             cpu_ns_per_op: Some(measured.cpu_ns_per_op),
             spread: Some(measured.spread),
             times_gannet: (first == "gannet").then_some(measured.times_first),
+            cpu_times_gannet: (first == "gannet").then_some(measured.cpu_times_first),
             instructions_per_op: measured.instructions_per_op,
             ops: Some(measured.work.ops),
             turns: Some(measured.turns as u64),
