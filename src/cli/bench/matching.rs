@@ -57,7 +57,7 @@ pub(super) struct Arguments {
     inputs: Vec<OsString>,
 
     #[command(flatten)]
-    told: Told,
+    pub(super) told: Told,
 }
 
 /// Measures and tells.

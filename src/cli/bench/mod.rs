@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use anyhow::Context;
 use indicatif::ProgressBar;
 
 use super::Outcome;
@@ -43,12 +44,32 @@ enum Yardstick {
 
 /// Measures or tells.
 pub(super) fn run(arguments: &Arguments) -> Outcome {
+    arguments.yardstick.open_page()?;
     match &arguments.yardstick {
         Yardstick::Match(arguments) => matching::run(arguments),
         Yardstick::Decode(arguments) => decode::run(arguments),
         Yardstick::Pipeline(arguments) => pipeline::run(arguments),
         Yardstick::Readme(arguments) => told::readme(arguments),
         Yardstick::Report(arguments) => told::report(arguments),
+    }
+}
+
+impl Yardstick {
+    /// Opens the page that is to be written, so that a path that cannot be written is told before
+    /// minutes of work. What is there stays until there are results.
+    fn open_page(&self) -> anyhow::Result<()> {
+        let told = match self {
+            Self::Match(arguments) => &arguments.told,
+            Self::Decode(arguments) => &arguments.told,
+            Self::Pipeline(arguments) => &arguments.told,
+            Self::Readme(_) | Self::Report(_) => return Ok(()),
+        };
+        if let Some(path) = &told.report {
+            let mut opening = std::fs::OpenOptions::new();
+            let opening = opening.create(true).append(true).open(path);
+            opening.with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
     }
 }
 

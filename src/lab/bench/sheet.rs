@@ -74,8 +74,11 @@ pub(super) fn hits_percent(miss_share: f64) -> String {
 struct Column {
     title: String,
     numeric: bool,
-    text: Box<dyn Fn(&[&ResultRow]) -> Option<String>>,
+    text: Box<CellText>,
 }
+
+/// What rows have in a column.
+type CellText = dyn Fn(&[&ResultRow]) -> Option<String>;
 
 /// A column from the first row of an engine.
 fn column(
