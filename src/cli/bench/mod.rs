@@ -114,7 +114,8 @@ fn with_progress<T>(work: impl FnOnce(&mut dyn FnMut(&str)) -> T) -> T {
 
 /// Tells results, of a run that started at `started`, as `told` says.
 fn tell(told: &Told, started: Instant, results: Vec<ResultRow>) -> Outcome {
-    let report = BenchReport::new(machine(), command(), started.elapsed(), results);
+    let mut report = BenchReport::new(machine(), command(), started.elapsed(), results);
+    report.peak_rss_bytes = Some(terminal::peak_rss_bytes()).filter(|bytes| *bytes > 0);
     if let Some(path) = &told.report {
         told::write_page(path, std::slice::from_ref(&report))?;
     }

@@ -23,7 +23,7 @@ pub use decode::{DecodeOptions, decode, readable};
 pub use harness::{
     BenchError, Contender, Measured, Settings, Step, TURNS_MIN, TurnError, Work, WrongAnswer, run,
 };
-pub use machine::{MachineFacts, machine, memory_available, memory_resident, refuse_beyond_memory};
+pub use machine::{MachineFacts, machine, memory_available, refuse_beyond_memory};
 pub use markdown::{NoMarkers, SECTION_END, SECTION_START, markdown, with_section};
 pub use meter::{Meter, Reading};
 pub use page::page;

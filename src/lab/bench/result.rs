@@ -26,6 +26,10 @@ pub struct BenchReport {
     /// How long all of it took, in seconds.
     #[serde(default)]
     pub seconds: f64,
+    /// The largest resident set of the process, in bytes: of all engines together, and of the
+    /// questions. What a table takes is in its row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_rss_bytes: Option<u64>,
     /// A row for each engine, size and hit share.
     pub results: Vec<ResultRow>,
 }
@@ -83,13 +87,10 @@ pub struct ResultRow {
     /// From a prepared list to a finished table, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build_seconds: Option<f64>,
-    /// Memory of the table for each indicator.
+    /// Memory of the table for each indicator, as the table tells it, or as its parts are known to
+    /// take where it tells nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_per_indicator: Option<f64>,
-    /// By how much the process grew while the table was built, in bytes; freed memory that is
-    /// used again does not show.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resident_bytes: Option<u64>,
     /// Events a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events_per_second: Option<f64>,
@@ -147,6 +148,7 @@ impl BenchReport {
             command,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             seconds: took.as_secs_f64(),
+            peak_rss_bytes: None,
             results,
         }
     }
