@@ -22,6 +22,7 @@ mod gannet_protobuf;
 mod goflow2_json;
 mod goflow2_protobuf;
 mod json;
+mod places;
 #[cfg(test)]
 mod tests;
 mod text;
