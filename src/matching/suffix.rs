@@ -17,6 +17,9 @@ pub struct SuffixTable {
     /// Numbers of names at the places that their hashes choose, or the next free ones. A power
     /// of two of them, at most three quarters filled.
     slots: Vec<u32>,
+    /// While the table is built, a byte of the hash for each slot: names that only share a place
+    /// are told apart without a look at their texts.
+    tags: Vec<u8>,
     /// Two bits a name in the word that its hash chooses. A power of two of words, or none.
     filter: Vec<u64>,
     /// Bit n: a name of n labels is listed; bit 63 stands for all that have more.
@@ -39,22 +42,24 @@ impl SuffixTable {
             key,
             keys: NameKeys::default(),
             slots: vec![EMPTY; SLOTS_MIN],
+            tags: vec![0; SLOTS_MIN],
             filter: Vec::new(),
             depths: 0,
         }
     }
 
-    /// The key of `name`, old or new, with `scope` added to it.
-    pub(super) fn insert(&mut self, name: DomainName<'_>, scope: Scope) -> Result<KeyId, Full> {
-        let text = name.as_str().as_bytes();
-        let hash = hash_name(text, &self.key);
-        let id = match self.find(text, hash) {
+    /// The key of `name`, old or new, with `scope` added to it; `hash` is that of the name.
+    pub(super) fn insert(
+        &mut self,
+        name: DomainName<'_>,
+        scope: Scope,
+        hash: u64,
+    ) -> Result<KeyId, Full> {
+        let id = match self.find_tagged(name.as_str().as_bytes(), hash) {
             Ok(id) => id,
             Err(free) => {
                 let id = self.keys.push(name)?;
-                if let Some(slot) = self.slots.get_mut(free) {
-                    *slot = id.0;
-                }
+                self.fill(free, id, hash);
                 if self.keys.len() * 4 > self.slots.len() * 3 {
                     self.grow();
                 }
@@ -65,16 +70,26 @@ impl SuffixTable {
         Ok(id)
     }
 
+    /// Reads where a name with this hash would be, so that an insertion soon after does not
+    /// wait for memory. What it returns means nothing.
+    pub(super) fn touch(&self, hash: u64) -> u32 {
+        let place = index(hash >> 12, self.slots.len());
+        let slot = self.slots.get(place).copied().unwrap_or_default();
+        slot ^ u32::from(self.tags.get(place).copied().unwrap_or_default())
+    }
+
     /// The table with its filter, without room to grow.
     pub(super) fn finished(mut self) -> Self {
         self.keys.shrink();
+        self.tags = Vec::new();
         let words = (self.keys.len() * FILTER_BITS / 64)
             .max(1)
             .next_power_of_two();
         self.filter = vec![0; words];
         for (_, name) in self.keys.names() {
             let hash = hash_name(name.as_bytes(), &self.key);
-            self.depths |= depth_bit(name.split('.').count());
+            let dots = name.bytes().filter(|&byte| byte == b'.').count();
+            self.depths |= depth_bit(dots + 1);
             if let Some(word) = self.filter.get_mut(index(hash >> 40, words)) {
                 *word |= filter_bits(hash);
             }
@@ -179,20 +194,49 @@ impl SuffixTable {
         }
     }
 
+    /// As `find`, while the table is built.
+    fn find_tagged(&self, text: &[u8], hash: u64) -> Result<KeyId, usize> {
+        let tag = tag(hash);
+        let mut place = index(hash >> 12, self.slots.len());
+        loop {
+            match (self.slots.get(place), self.tags.get(place)) {
+                (Some(&number), Some(&tagged)) if number != EMPTY => {
+                    let same = || self.keys.name(KeyId(number)).as_bytes() == text;
+                    if tagged == tag && same() {
+                        return Ok(KeyId(number));
+                    }
+                    place = (place + 1) & (self.slots.len() - 1);
+                }
+                (Some(_) | None, Some(_) | None) => return Err(place),
+            }
+        }
+    }
+
+    /// Puts a name into a free slot.
+    fn fill(&mut self, place: usize, id: KeyId, hash: u64) {
+        if let Some(slot) = self.slots.get_mut(place) {
+            *slot = id.0;
+        }
+        if let Some(tagged) = self.tags.get_mut(place) {
+            *tagged = tag(hash);
+        }
+    }
+
     /// Doubles the slots.
     fn grow(&mut self) {
         let len = self.slots.len() * 2;
-        let mut slots = vec![EMPTY; len];
-        for (id, name) in self.keys.names() {
-            let mut place = index(hash_name(name.as_bytes(), &self.key) >> 12, len);
-            while slots.get(place).is_some_and(|&slot| slot != EMPTY) {
+        // The old ones go first: what they hold is in the names.
+        (self.slots, self.tags) = (Vec::new(), Vec::new());
+        (self.slots, self.tags) = (vec![EMPTY; len], vec![0; len]);
+        for number in (0..).take(self.keys.len()) {
+            let name = self.keys.name(KeyId(number));
+            let hash = hash_name(name.as_bytes(), &self.key);
+            let mut place = index(hash >> 12, len);
+            while self.slots.get(place).is_some_and(|&slot| slot != EMPTY) {
                 place = (place + 1) & (len - 1);
             }
-            if let Some(slot) = slots.get_mut(place) {
-                *slot = id.0;
-            }
+            self.fill(place, KeyId(number), hash);
         }
-        self.slots = slots;
     }
 
     /// Empties all slots.
@@ -219,6 +263,16 @@ fn depth_bit(labels: usize) -> u64 {
 #[inline]
 fn filter_bits(hash: u64) -> u64 {
     1 << (hash & 63) | 1 << (hash >> 6 & 63)
+}
+
+/// The bits of a hash that choose neither slot nor bits of the filter, unless there are 2^40 names.
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "only eight bits are wanted"
+)]
+fn tag(hash: u64) -> u8 {
+    (hash >> 56) as u8
 }
 
 /// The low bits of `hash` as a place among `len`, a power of two.
