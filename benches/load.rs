@@ -6,8 +6,9 @@
 //! row. Every measurement is a process of its own, so that none meets the memory of another: it
 //! loads the feed as the daemon does, publishes the snapshot, and checks what it finds: the count,
 //! a sample of the names and of names below them, and names that are not listed. The runs with
-//! one thread and with all take turns; times are the median. Memory is what the system counts as
-//! resident, against that of the process before it loads.
+//! one thread and with all take turns; figures are the median. `cpu s` is the time of all threads on
+//! a processor, which tells more than `seconds` where others use the machine. Memory is what the
+//! system counts as resident, against that of the process before it loads.
 //!
 //! `cargo bench --bench load`, or with sizes of your own: `cargo bench --bench load -- 1000000`.
 
@@ -47,8 +48,8 @@ fn main() -> anyhow::Result<()> {
         .filter_map(|argument| argument.parse().ok())
         .collect();
     println!(
-        "{:>9} {:>8} {:>8} {:>12} {:>8} {:>8}",
-        "domains", "threads", "seconds", "domains/s", "B peak", "B rest"
+        "{:>9} {:>8} {:>8} {:>8} {:>12} {:>8} {:>8}",
+        "domains", "threads", "seconds", "cpu s", "domains/s", "B peak", "B rest"
     );
     let directory = tempfile::tempdir()?;
     for size in if asked.is_empty() { &SIZES[..] } else { &asked } {
@@ -64,7 +65,7 @@ fn main() -> anyhow::Result<()> {
 fn compare(path: &Path, size: usize) -> anyhow::Result<()> {
     let mut numbers = vec![1, threads().max(2)];
     numbers.dedup();
-    let mut found: Vec<Vec<[f64; 3]>> = vec![Vec::new(); numbers.len()];
+    let mut found: Vec<Vec<[f64; 4]>> = vec![Vec::new(); numbers.len()];
     for _ in 0..TURNS {
         for (&threads, found) in numbers.iter().zip(&mut found) {
             let output = Command::new(std::env::current_exe()?)
@@ -82,13 +83,13 @@ fn compare(path: &Path, size: usize) -> anyhow::Result<()> {
         }
     }
     for (threads, found) in numbers.iter().zip(&found) {
-        let [seconds, peak, rest] = [0, 1, 2].map(|figure| {
+        let [seconds, cpu, peak, rest] = [0, 1, 2, 3].map(|figure| {
             let mut sorted: Vec<f64> = found.iter().map(|figures| figures[figure]).collect();
             sorted.sort_by(f64::total_cmp);
             sorted[sorted.len() / 2]
         });
         println!(
-            "{size:>9} {threads:>8} {seconds:>8.3} {:>12.0} {:>8.1} {:>8.1}",
+            "{size:>9} {threads:>8} {seconds:>8.3} {cpu:>8.2} {:>12.0} {:>8.1} {:>8.1}",
             size as f64 / seconds,
             peak / size as f64,
             rest / size as f64,
@@ -97,14 +98,14 @@ fn compare(path: &Path, size: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Loads the feed and prints seconds, bytes at the peak and bytes afterwards.
+/// Loads the feed and prints seconds, seconds of processors, bytes at the peak and afterwards.
 fn measure(path: &Path, size: usize, threads: usize) -> anyhow::Result<()> {
-    let before = memory("VmRSS:")?;
+    let (before, cpu_before) = (memory("VmRSS:")?, cpu_seconds()?);
     let started = Instant::now();
     let loaded = load_on(threads, &[feed(path)], BuildOptions::default(), 1);
     let loaded = loaded.map_err(|errors| anyhow::anyhow!("{errors:?}"))?;
     let publisher = Publisher::new(loaded.snapshot);
-    let took = started.elapsed();
+    let (took, cpu) = (started.elapsed(), cpu_seconds()? - cpu_before);
     let (peak, rest) = (memory("VmHWM:")?, memory("VmRSS:")?);
     let snapshot = publisher.current();
     ensure!(snapshot.indicators() == size as u64, "domains were lost");
@@ -128,7 +129,8 @@ fn measure(path: &Path, size: usize, threads: usize) -> anyhow::Result<()> {
             "{name} is lost"
         );
     }
-    println!("{} {} {}", took.as_secs_f64(), peak - before, rest - before);
+    let (took, peak, rest) = (took.as_secs_f64(), peak - before, rest - before);
+    println!("{took} {cpu} {peak} {rest}");
     Ok(())
 }
 
@@ -139,6 +141,19 @@ fn memory(label: &str) -> anyhow::Result<u64> {
     let kilobytes = line.and_then(|line| line.split_whitespace().next());
     Ok(1024 * kilobytes.context("no such figure")?.parse::<u64>()?)
 }
+
+/// Seconds that this process was on a processor.
+fn cpu_seconds() -> anyhow::Result<f64> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // Behind the name, in which anything may stand, the two times are the 12th and 13th field.
+    let (_, fields) = stat.rsplit_once(')').context("no name")?;
+    let times = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = times.map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+    Ok(ticks as f64 / TICKS_PER_SECOND)
+}
+
+/// What the system counts in `/proc/self/stat`, on every machine of today.
+const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The feed as a configuration would have it.
 fn feed(path: &Path) -> FeedConfig {

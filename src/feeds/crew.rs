@@ -17,7 +17,7 @@ pub(super) type Take<'t> = dyn FnMut(Step, &mut Parsed) + 't;
 struct Queued {
     step: Step,
     /// For a block, where it comes from once it is parsed.
-    parsed: Option<Receiver<Box<Parsed>>>,
+    parsed: Option<Receiver<Parsed>>,
 }
 
 /// What the threads share.
@@ -28,7 +28,7 @@ struct Shared<'j> {
     /// Where reading is, and where the steps go; none once there is no more to do.
     reading: Mutex<Option<(Steps<'j>, SyncSender<Queued>)>>,
     /// Memory of blocks that were taken.
-    spare: Mutex<Vec<Box<Parsed>>>,
+    spare: Mutex<Vec<Parsed>>,
 }
 
 /// Parses what `steps` reads of `jobs` and hands all steps to `take`, on this thread and in order.
@@ -41,7 +41,7 @@ pub(super) fn run<'j>(
     take: &mut Take<'_>,
 ) {
     let helpers = threads.saturating_sub(1);
-    let (sender, queue) = sync_channel(helpers + 1);
+    let (sender, queue) = sync_channel(2 * helpers + 2);
     let shared = Shared {
         jobs,
         vetters,
@@ -113,7 +113,7 @@ fn work(shared: &Shared<'_>) {
 fn next_block(
     shared: &Shared<'_>,
     parsed: &mut Parsed,
-) -> Option<(Arc<FeedFile>, SyncSender<Box<Parsed>>)> {
+) -> Option<(Arc<FeedFile>, SyncSender<Parsed>)> {
     let mut reading = lock(&shared.reading);
     loop {
         let (steps, queue) = reading.as_mut()?;

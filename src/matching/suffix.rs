@@ -265,12 +265,8 @@ fn filter_bits(hash: u64) -> u64 {
     1 << (hash & 63) | 1 << (hash >> 6 & 63)
 }
 
-/// The bits of a hash that choose neither slot nor bits of the filter, unless there are 2^40 names.
+/// A byte of a hash that has no part in the choice of the slot.
 #[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "only eight bits are wanted"
-)]
 fn tag(hash: u64) -> u8 {
     (hash >> 56) as u8
 }

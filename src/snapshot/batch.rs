@@ -40,9 +40,13 @@ struct Kept {
 /// What is listed, with texts elsewhere.
 #[derive(Clone, Debug)]
 enum Value {
+    /// A place among the names.
     Name(u32, Scope),
+    /// A range of the texts.
     Pattern(Range<u32>),
+    /// A prefix.
     Prefix(IpNet),
+    /// An address and a port.
     Endpoint(IpAddr, u16),
 }
 
@@ -87,6 +91,7 @@ impl RowBatch {
         self.rows.iter().filter_map(|row| self.row(row))
     }
 
+    /// A row as it was pushed.
     fn row<'a>(&'a self, kept: &'a Kept) -> Option<Vetted<'a>> {
         let value = match kept.value {
             Value::Name(place, scope) => IndicatorValue::Name {
@@ -108,6 +113,7 @@ impl RowBatch {
         })
     }
 
+    /// Keeps the texts of a row; `None` when there is no room.
     fn keep(&mut self, row: &Vetted<'_>) -> Option<Kept> {
         let value = match row.value {
             IndicatorValue::Name { name, scope } => Value::Name(self.names.push(name)?, scope),

@@ -140,8 +140,11 @@ pub(super) struct CatalogBuilder {
 /// An attribute set without its feed, as bytes: equal sets of one feed have equal forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SetForm<'a> {
+    /// What it is used for.
     pub(super) role: Role,
+    /// What became of it.
     pub(super) state: IndicatorState,
+    /// 0 to 100.
     confidence: u8,
     /// Whether there is a malware family, then it and the tags, each after its length.
     words: &'a [u8],
@@ -184,7 +187,7 @@ impl<'a> SetForm<'a> {
         self.words
     }
 
-    /// Appends all of it as bytes.
+    /// Appends all of it as bytes, which the hash of the snapshot takes in.
     pub(super) fn append(self, bytes: &mut Vec<u8>) {
         bytes.extend([self.role as u8, self.state as u8, self.confidence]);
         bytes.extend_from_slice(self.words);

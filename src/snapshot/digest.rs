@@ -61,6 +61,7 @@ impl Digest {
 }
 
 impl RowDigest {
+    /// A hash as four numbers.
     fn of(hash: &blake3::Hash) -> Self {
         let mut lanes = [0; 4];
         for (lane, bytes) in lanes.iter_mut().zip(hash.as_bytes().as_chunks().0) {
@@ -74,12 +75,13 @@ impl RowDigest {
 /// rows the shortest of hashes is enough.
 #[derive(Clone, Debug)]
 pub(super) struct RowHasher {
-    /// The feed's name, then room for a set.
+    /// The feed's name, then the set at hand.
     feed: Vec<u8>,
+    /// Bytes of the name.
     feed_len: usize,
     /// The key for the set at hand; none before the first.
     key: Option<[u8; 32]>,
-    /// The feed and the set at hand.
+    /// The feed and the set that the key is for.
     set: Vec<u8>,
     /// The row at hand.
     row: Vec<u8>,

@@ -141,7 +141,12 @@ fn whatever_a_text_holds_is_the_same_on_all_threads() {
     ];
     for text in &texts {
         let directory = TempDir::new().unwrap();
-        let feed = feed(&directory, "feed", FeedFormat::Plain, &[text.clone()]);
+        let feed = feed(
+            &directory,
+            "feed",
+            FeedFormat::Plain,
+            std::slice::from_ref(text),
+        );
         check(&[feed], &PLANS);
     }
     // Real blocks need more than the head that is looked at.

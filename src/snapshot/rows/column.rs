@@ -146,7 +146,7 @@ mod tests {
             assert_eq!(column.get(numbers.len()), None);
             let width = match kinds {
                 ..=256 => 1,
-                ..=65_536 => 2,
+                257..=65_536 => 2,
                 _ => 4,
             };
             assert!(
