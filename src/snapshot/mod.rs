@@ -28,6 +28,7 @@ use std::net::IpAddr;
 use crate::matching::NameProbe;
 use crate::model::SnapshotId;
 
+pub use crate::matching::HashKey;
 pub use batch::RowBatch;
 pub use build::{
     BuildError, BuildOptions, FeedId, FeedInfo, SnapshotBuilder, VALUE_INDICATORS_MAX,

@@ -7,9 +7,8 @@ use std::time::Duration;
 use super::*;
 use crate::config::FeedConfig;
 use crate::feeds::load::{LoadError, LoadedFeed, Plan, fill};
-use crate::matching::HashKey;
 use crate::snapshot::{
-    BuildOptions, FeedInfo, Refusal, Snapshot, SnapshotBuilder, VALUE_INDICATORS_MAX,
+    BuildOptions, FeedInfo, HashKey, Refusal, Snapshot, SnapshotBuilder, VALUE_INDICATORS_MAX,
 };
 
 /// A feed of these files, or of one.

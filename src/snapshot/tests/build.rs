@@ -136,7 +136,7 @@ fn the_hash_depends_on_the_content_alone() {
         let written = ["bad.example", "203.0.113.1:80", "/login-bank/", "=a.test"];
         let mut builder = SnapshotBuilder::new(BuildOptions {
             names: engine,
-            hash_key: Some(crate::matching::HashKey::new(key.0, key.1)),
+            hash_key: Some(HashKey::new(key.0, key.1)),
             ..BuildOptions::default()
         });
         let bad = builder.add_feed(feed("bad"));
