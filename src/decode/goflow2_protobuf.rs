@@ -14,9 +14,7 @@
 //! 4. Every other record is bare.
 
 use crate::decode::places::{Places, Wanted};
-use crate::decode::wire::{
-    Broken, Fields, address, begins_message, bytes_tag, port, varint_tag,
-};
+use crate::decode::wire::{Broken, Fields, address, begins_message, bytes_tag, port, varint_tag};
 use crate::decode::{ITEMS_MAX, Item, KeySink, Outcome, Reject};
 use crate::model::{Endpoint, Event, EventKind, EventTime, FlowEvent, Half, Initiator, TimeSource};
 
@@ -84,7 +82,9 @@ pub(super) fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Optio
         kind: EventKind::Flow(FlowEvent {
             source,
             destination,
-            protocol: u8::try_from(message.number(Field::Proto)).ok().filter(|proto| *proto != 0),
+            protocol: u8::try_from(message.number(Field::Proto))
+                .ok()
+                .filter(|proto| *proto != 0),
             forward: Half {
                 packets: known(message.number(Field::Packets)),
                 bytes: known(message.number(Field::Bytes)),

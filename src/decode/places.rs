@@ -37,7 +37,10 @@ const BLOCK: usize = u64::BITS as usize;
 impl Wanted {
     /// The wanted fields by their tags, of numbers below 128.
     pub(super) const fn of(tags: &[u32]) -> Self {
-        assert!(tags.len() <= WANTED_MAX, "more fields than there is room for");
+        assert!(
+            tags.len() <= WANTED_MAX,
+            "more fields than there is room for"
+        );
         let mut kinds = [0; KINDS];
         let mut number = 0;
         while number < 128 {
@@ -155,7 +158,9 @@ impl Wanted {
             };
             let kind = if tag < 0x400 {
                 let low = tag & 0x7f | 0x80 | tag >> 7 << 8;
-                self.kinds.get(low as usize).map_or(0, |kind| usize::from(*kind))
+                self.kinds
+                    .get(low as usize)
+                    .map_or(0, |kind| usize::from(*kind))
             } else {
                 0
             };

@@ -105,7 +105,11 @@ impl Run {
                 }
                 _ => return None,
             };
-            return Some(Self { labels, stop, target });
+            return Some(Self {
+                labels,
+                stop,
+                target,
+            });
         }
         None
     }
@@ -187,11 +191,7 @@ impl Name {
 /// Reads any name, label by label: the definition of [`read_name`].
 #[cold]
 #[inline(never)]
-fn read_labels(
-    message: &[u8],
-    start: usize,
-    text: &mut [u8; TEXT_ROOM],
-) -> Result<Name, NotDns> {
+fn read_labels(message: &[u8], start: usize, text: &mut [u8; TEXT_ROOM]) -> Result<Name, NotDns> {
     let mut labels = Labels::new(message, start);
     let mut len = 0;
     let mut special = false;
@@ -321,4 +321,3 @@ impl<'m> Labels<'m> {
         }
     }
 }
-
