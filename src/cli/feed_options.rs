@@ -80,7 +80,10 @@ impl FeedArguments {
 }
 
 /// The feed that `[FORMAT:]PATH` names.
-fn feed_config(text: &OsStr, role: Role) -> Result<FeedConfig, Usage> {
+///
+/// # Errors
+/// [`Usage`] when what stands before a colon is no format.
+pub(super) fn feed_config(text: &OsStr, role: Role) -> Result<FeedConfig, Usage> {
     let (format, path) = split_format::<FeedFormat>(text)?;
     let plain = match path.extension() {
         Some(ending) if ending == "gz" || ending == "zst" => path.with_extension(""),

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. Data goes to standard output, logs and progress to
 //! standard error. Exit codes: 0 done, 1 failed, 2 usage, 78 configuration.
 
+mod bench;
 mod check;
 mod demo;
 mod feed_options;
@@ -54,6 +55,8 @@ enum Command {
     Topics(topics::Arguments),
     /// Writes a made operation as files: feeds, events, leases and the truth.
     Generate(generate::Arguments),
+    /// Measures Gannet beside what one would use in its place; answers are checked first.
+    Bench(bench::Arguments),
     /// Turns episodes into the operation's report: one self-contained page.
     Report(report::Arguments),
 }
@@ -85,6 +88,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Lookup(arguments) => lookup::run(&arguments),
         Command::Topics(arguments) => topics::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
     };
     match outcome {

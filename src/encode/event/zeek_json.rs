@@ -1,6 +1,6 @@
 //! Zeek `dns` and `conn` rows as JSON, with epoch seconds as Zeek writes them by default.
 
-use super::text::{mixed, push_ip, push_number, push_seconds, push_string};
+use super::text::{mixed, push_ip, push_number, push_padded, push_seconds, push_string};
 use crate::model::{
     Answer, ConnState, DnsEvent, DnsMessage, Endpoint, Event, EventKind, FlowEvent, qtype_name,
     rcode_name,
@@ -27,7 +27,9 @@ fn write_dns(nanos: i64, dns: &DnsEvent, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"proto\":\"udp\",\"trans_id\":");
     push_number(out, mixed(nanos) & 0xffff);
     if dns.message == DnsMessage::Response {
-        out.extend_from_slice(b",\"rtt\":0.016543");
+        // A double with all its digits, as Zeek writes it.
+        out.extend_from_slice(b",\"rtt\":0.0");
+        push_padded(out, mixed(nanos) >> 16, 15);
     }
     out.extend_from_slice(b",\"query\":");
     push_string(out, &dns.qname);
@@ -49,13 +51,19 @@ fn write_dns(nanos: i64, dns: &DnsEvent, out: &mut Vec<u8>) {
     out.extend_from_slice(if answered { b"true" } else { b"false" });
     out.extend_from_slice(b",\"Z\":0");
     if answered && !dns.answers.is_empty() {
-        write_answers(&dns.answers, out);
+        write_answers(mixed(nanos), &dns.answers, out);
     }
-    out.extend_from_slice(b",\"rejected\":false");
+    // Zeek's word for a response without any record: also one that says NOERROR.
+    let empty = answered && dns.answers.is_empty() && dns.rcode != Some(3);
+    out.extend_from_slice(if empty {
+        b",\"rejected\":true".as_slice()
+    } else {
+        b",\"rejected\":false"
+    });
 }
 
-/// The answers and their times to live.
-fn write_answers(answers: &[Answer], out: &mut Vec<u8>) {
+/// The answers and their times to live, which follow from `bits`.
+fn write_answers(bits: u64, answers: &[Answer], out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"answers\":");
     for (index, answer) in answers.iter().enumerate() {
         out.push(if index == 0 { b'[' } else { b',' });
@@ -71,7 +79,8 @@ fn write_answers(answers: &[Answer], out: &mut Vec<u8>) {
     out.extend_from_slice(b"],\"TTLs\":");
     for index in 0..answers.len() {
         out.extend_from_slice(if index == 0 { b"[" } else { b"," });
-        out.extend_from_slice(b"60.0");
+        push_number(out, 1 + (bits >> (index % 4 * 8)) % 3600);
+        out.extend_from_slice(b".0");
     }
     out.push(b']');
 }

@@ -17,7 +17,12 @@ const TCP: u8 = 6;
 const UDP: u8 = 17;
 
 /// An event as the sensors behind `stream` report it.
-pub(super) fn event(stream: Stream, time: EventTime, kind: EventKind, rng: &mut Rng) -> Event {
+pub(in crate::lab) fn event(
+    stream: Stream,
+    time: EventTime,
+    kind: EventKind,
+    rng: &mut Rng,
+) -> Event {
     let number = rng.below_u32(4) + 1;
     let (observer, sampling_rate) = match stream {
         Stream::Dns | Stream::Conn => (None, 1),
@@ -35,7 +40,7 @@ pub(super) fn event(stream: Stream, time: EventTime, kind: EventKind, rng: &mut 
 }
 
 /// One of the streams that carry DNS, as their shares go.
-pub(super) fn dns_stream(rng: &mut Rng) -> Stream {
+pub(in crate::lab) fn dns_stream(rng: &mut Rng) -> Stream {
     match rng.below(100) {
         0..50 => Stream::Dns,
         50..91 => Stream::Dnstap,
@@ -45,7 +50,7 @@ pub(super) fn dns_stream(rng: &mut Rng) -> Stream {
 
 /// A transaction of `client` with one of our resolvers that ended well. The type asked for is
 /// that of the first address in `answers`.
-pub(super) fn resolved(
+pub(in crate::lab) fn resolved(
     client: Endpoint,
     qname: String,
     answers: Vec<Answer>,
@@ -69,7 +74,12 @@ pub(super) fn resolved(
 }
 
 /// The same without an answer, with a response code.
-pub(super) fn denied(client: Endpoint, qname: String, rcode: u16, rng: &mut Rng) -> DnsEvent {
+pub(in crate::lab) fn denied(
+    client: Endpoint,
+    qname: String,
+    rcode: u16,
+    rng: &mut Rng,
+) -> DnsEvent {
     let mut dns = resolved(client, qname, Vec::new(), rng);
     dns.qtype = Some(rng.pick(&[1, 1, 1, 28, 65]));
     dns.rcode = Some(rcode);
@@ -77,7 +87,7 @@ pub(super) fn denied(client: Endpoint, qname: String, rcode: u16, rng: &mut Rng)
 }
 
 /// The same, of which only the question was seen.
-pub(super) fn question(client: Endpoint, qname: String, rng: &mut Rng) -> DnsEvent {
+pub(in crate::lab) fn question(client: Endpoint, qname: String, rng: &mut Rng) -> DnsEvent {
     let mut dns = denied(client, qname, 0, rng);
     dns.message = DnsMessage::Query;
     dns.rcode = None;
@@ -85,7 +95,7 @@ pub(super) fn question(client: Endpoint, qname: String, rng: &mut Rng) -> DnsEve
 }
 
 /// The question of one of our resolvers to an authority, in mixed case.
-pub(super) fn upstream(qname: &str, rng: &mut Rng) -> DnsEvent {
+pub(in crate::lab) fn upstream(qname: &str, rng: &mut Rng) -> DnsEvent {
     let client = resolver(rng, v4(0));
     let client = Endpoint {
         port: Some(super::space::ephemeral(rng)),
@@ -101,12 +111,12 @@ pub(super) fn upstream(qname: &str, rng: &mut Rng) -> DnsEvent {
 }
 
 /// The address of a benign server as an answer.
-pub(super) fn benign_answer(rng: &mut Rng) -> Answer {
+pub(in crate::lab) fn benign_answer(rng: &mut Rng) -> Answer {
     Answer::Address(benign(rng.bits(), rng.chance(200)))
 }
 
 /// A benign server.
-pub(super) fn benign_server(rng: &mut Rng, ipv6: bool) -> Endpoint {
+pub(in crate::lab) fn benign_server(rng: &mut Rng, ipv6: bool) -> Endpoint {
     Endpoint {
         ip: benign(rng.popular(1 << 16), ipv6),
         port: Some(rng.pick(&[443, 443, 443, 443, 80, 8443, 123, 5228])),
@@ -115,7 +125,7 @@ pub(super) fn benign_server(rng: &mut Rng, ipv6: bool) -> Endpoint {
 
 /// How a flow went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Went {
+pub(in crate::lab) enum Went {
     /// Sent without reply.
     Unanswered,
     /// A handshake, no payload.
@@ -125,7 +135,7 @@ pub(super) enum Went {
 }
 
 /// A flow that `source` began, as a sensor of connections sees it: both ways.
-pub(super) fn connection(
+pub(in crate::lab) fn connection(
     source: Endpoint,
     destination: Endpoint,
     went: Went,
@@ -164,7 +174,7 @@ pub(super) fn connection(
 }
 
 /// A flow that `source` began and nobody answered, as one of the two kinds of sensor sees it.
-pub(super) fn attempt(
+pub(in crate::lab) fn attempt(
     source: Endpoint,
     destination: Endpoint,
     rng: &mut Rng,
@@ -186,7 +196,11 @@ pub(super) fn attempt(
 }
 
 /// A first packet from `source`, as a sampling router sees it: one way.
-pub(super) fn first_packets(source: Endpoint, destination: Endpoint, packets: u64) -> FlowEvent {
+pub(in crate::lab) fn first_packets(
+    source: Endpoint,
+    destination: Endpoint,
+    packets: u64,
+) -> FlowEvent {
     FlowEvent {
         source,
         destination,
@@ -204,7 +218,11 @@ pub(super) fn first_packets(source: Endpoint, destination: Endpoint, packets: u6
 }
 
 /// Datagrams from `source`, as a sampling router sees them: one way.
-pub(super) fn datagrams(source: Endpoint, destination: Endpoint, packets: u64) -> FlowEvent {
+pub(in crate::lab) fn datagrams(
+    source: Endpoint,
+    destination: Endpoint,
+    packets: u64,
+) -> FlowEvent {
     FlowEvent {
         protocol: Some(UDP),
         tcp_flags: None,
@@ -213,14 +231,18 @@ pub(super) fn datagrams(source: Endpoint, destination: Endpoint, packets: u64) -
 }
 
 /// A whole half of a connection, as a sampling router sees it: its flags show the handshake.
-pub(super) fn acknowledged(source: Endpoint, destination: Endpoint, rng: &mut Rng) -> FlowEvent {
+pub(in crate::lab) fn acknowledged(
+    source: Endpoint,
+    destination: Endpoint,
+    rng: &mut Rng,
+) -> FlowEvent {
     let mut flow = first_packets(source, destination, 4 + rng.below(20));
     flow.tcp_flags = Some(0x1b);
     flow
 }
 
 /// A part of a flow in its middle, as a sampling router sees it: one way.
-pub(super) fn middle(source: Endpoint, destination: Endpoint, rng: &mut Rng) -> FlowEvent {
+pub(in crate::lab) fn middle(source: Endpoint, destination: Endpoint, rng: &mut Rng) -> FlowEvent {
     let packets = 1 + rng.popular(64);
     let mut flow = first_packets(source, destination, packets);
     flow.forward.bytes = Some(packets * (60 + rng.below(1_400)));
@@ -229,7 +251,7 @@ pub(super) fn middle(source: Endpoint, destination: Endpoint, rng: &mut Rng) -> 
 }
 
 /// The other end, on a usual port of command servers.
-pub(super) fn server(ip: IpAddr, port: Option<u16>, rng: &mut Rng) -> Endpoint {
+pub(in crate::lab) fn server(ip: IpAddr, port: Option<u16>, rng: &mut Rng) -> Endpoint {
     let port = port.unwrap_or_else(|| rng.pick(&[443, 443, 80, 8080, 4443, 9001]));
     Endpoint {
         ip,

@@ -9,16 +9,16 @@
 
 mod benign;
 mod contacts;
-mod craft;
+pub(super) mod craft;
 mod families;
 mod feeds;
 mod indicators;
 mod ledger;
 mod listings;
-mod names;
+pub(super) mod names;
 mod options;
 mod planted;
-mod random;
+pub(super) mod random;
 mod space;
 mod subscribers;
 mod truth;

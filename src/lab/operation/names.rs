@@ -33,7 +33,7 @@ const TOPS: [&str; 3] = ["example", "test", "invalid"];
 const BELOW: [&str; 5] = ["www", "api", "gate", "update", "img"];
 
 /// The listed name of an indicator as its feed writes it: with its own letters if `foreign`.
-pub(super) fn listed(seed: u64, indicator: u32, foreign: bool) -> String {
+pub(in crate::lab) fn listed(seed: u64, indicator: u32, foreign: bool) -> String {
     let mut rng = Rng::keyed(!seed, Subject::Indicator, indicator.into());
     let first = if foreign {
         rng.pick(&FOREIGN)
@@ -49,7 +49,7 @@ pub(super) fn listed(seed: u64, indicator: u32, foreign: bool) -> String {
 }
 
 /// A listed name as events and hits write it.
-pub(super) fn normal(name: String) -> String {
+pub(in crate::lab) fn normal(name: String) -> String {
     if name.is_ascii() {
         return name;
     }
@@ -61,17 +61,17 @@ pub(super) fn normal(name: String) -> String {
 }
 
 /// The pattern of an indicator.
-pub(super) fn pattern(indicator: u32) -> String {
+pub(in crate::lab) fn pattern(indicator: u32) -> String {
     format!("*vault{indicator}login*")
 }
 
 /// A name that the pattern of an indicator fits.
-pub(super) fn fitting_pattern(indicator: u32, rng: &mut Rng) -> String {
+pub(in crate::lab) fn fitting_pattern(indicator: u32, rng: &mut Rng) -> String {
     format!("my-vault{indicator}login.{}.test", rng.pick(&BENIGN))
 }
 
 /// A name below `listed`, or `listed` itself.
-pub(super) fn at_or_below(listed: &str, rng: &mut Rng) -> String {
+pub(in crate::lab) fn at_or_below(listed: &str, rng: &mut Rng) -> String {
     if rng.chance(400) {
         listed.to_owned()
     } else {
@@ -80,7 +80,7 @@ pub(super) fn at_or_below(listed: &str, rng: &mut Rng) -> String {
 }
 
 /// A name below `listed`; never one that an allow rule or a nested indicator lists.
-pub(super) fn below(listed: &str, rng: &mut Rng) -> String {
+pub(in crate::lab) fn below(listed: &str, rng: &mut Rng) -> String {
     let label = rng.pick(&BELOW);
     if rng.chance(150) {
         format!("{:08x}.{label}.{listed}", rng.below_u32(u32::MAX))
@@ -90,7 +90,7 @@ pub(super) fn below(listed: &str, rng: &mut Rng) -> String {
 }
 
 /// A name that looks like `listed` and is not covered by it.
-pub(super) fn look_alike(listed: &str, rng: &mut Rng) -> String {
+pub(in crate::lab) fn look_alike(listed: &str, rng: &mut Rng) -> String {
     match rng.below(5) {
         0 => format!("not{listed}"),
         1 => format!("x{listed}"),
@@ -101,7 +101,7 @@ pub(super) fn look_alike(listed: &str, rng: &mut Rng) -> String {
 }
 
 /// `name` with its letters in mixed case, as resolvers write it against forgery.
-pub(super) fn mixed_case(name: &str, rng: &mut Rng) -> String {
+pub(in crate::lab) fn mixed_case(name: &str, rng: &mut Rng) -> String {
     let bits = rng.bits();
     name.char_indices()
         .map(|(at, letter)| {
@@ -115,10 +115,10 @@ pub(super) fn mixed_case(name: &str, rng: &mut Rng) -> String {
 }
 
 /// How many benign sites there are.
-pub(super) const SITES: u64 = 1 << 20;
+pub(in crate::lab) const SITES: u64 = 1 << 20;
 
 /// A host of a benign site, by the rank of the site's popularity.
-pub(super) fn benign(seed: u64, rng: &mut Rng, name: &mut String) {
+pub(in crate::lab) fn benign(seed: u64, rng: &mut Rng, name: &mut String) {
     let site = rng.popular(SITES);
     let mut shape = Rng::keyed(seed, Subject::Site, site);
     let word = shape.pick(&BENIGN);
@@ -150,13 +150,13 @@ pub(super) fn benign(seed: u64, rng: &mut Rng, name: &mut String) {
 }
 
 /// The name that asks for the name of an address.
-pub(super) fn reverse(rng: &mut Rng, name: &mut String) {
+pub(in crate::lab) fn reverse(rng: &mut Rng, name: &mut String) {
     let [a, b, ..] = rng.bits().to_le_bytes();
     let _ = write!(name, "{a}.{b}.19.198.in-addr.arpa");
 }
 
 /// Where a content network leads a benign site.
-pub(super) fn cdn_target(rng: &mut Rng) -> String {
+pub(in crate::lab) fn cdn_target(rng: &mut Rng) -> String {
     format!("e{}.g.edge{}.cdn.example", rng.below(4_000), rng.below(8))
 }
 

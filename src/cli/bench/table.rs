@@ -1,0 +1,109 @@
+//! Results as a table for people.
+
+use crate::cli::terminal::thousands;
+use crate::lab::bench::{BenchReport, ResultRow};
+
+/// A table for each bench, with the machine above them.
+pub(super) fn as_text(report: &BenchReport) -> String {
+    let machine = &report.machine;
+    let mut text = format!("{}, {} cores\n", machine.cpu, machine.cores);
+    let mut bench = None;
+    for row in &report.results {
+        if bench.replace(row.bench.as_str()) != Some(row.bench.as_str()) {
+            text.push_str(&format!("\n{}\n", heading(row)));
+        }
+        text.push_str(&line(row));
+    }
+    text
+}
+
+/// The columns of a bench.
+fn heading(row: &ResultRow) -> String {
+    match row.bench.as_str() {
+        "decode" | "pipeline" => records_heading(row),
+        _ => table_heading(row),
+    }
+}
+
+/// One engine.
+fn line(row: &ResultRow) -> String {
+    match row.bench.as_str() {
+        "decode" | "pipeline" => records_line(row),
+        _ => table_line(row),
+    }
+}
+
+/// The columns of a bench over records.
+fn records_heading(row: &ResultRow) -> String {
+    let last = if row.bench == "decode" {
+        "× keys"
+    } else {
+        "× 1 thread"
+    };
+    format!(
+        "{:<20} {:<20} {:>8} {:>9} {:>9} {:>9} {:>7} {:>10}",
+        row.bench, "engine", "M/s", "MB/s", "ns", "cpu ns", "±%", last
+    )
+}
+
+/// One engine over the records of one format.
+fn records_line(row: &ResultRow) -> String {
+    let engine = match (&row.face, row.threads) {
+        (Some(face), _) => format!("{} {face}", row.engine),
+        (None, Some(threads)) => format!("{} on {threads}", row.engine),
+        (None, None) => row.engine.clone(),
+    };
+    let millions = |rate: Option<f64>| rate.map(|rate| rate / 1e6);
+    format!(
+        "{:<20} {engine:<20} {:>8} {:>9} {:>9} {:>9} {:>7} {:>10}\n",
+        row.format.as_deref().unwrap_or("-"),
+        fixed(millions(row.events_per_second), 2),
+        fixed(millions(row.bytes_per_second), 0),
+        fixed(row.ns_per_op, 1),
+        fixed(row.cpu_ns_per_op, 1),
+        fixed(row.spread.map(|spread| spread * 50.0), 0),
+        fixed(row.times_gannet.or(row.times_one_thread), 2),
+    )
+}
+
+/// A number with some digits, or a dash.
+fn fixed(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+}
+
+/// The columns of a bench of tables.
+fn table_heading(row: &ResultRow) -> String {
+    format!(
+        "{:<14} {:>10} {:>8} {:>9} {:>7} {:>8} {:>9} {:>8} {:>9} {:>9}",
+        row.bench,
+        "size",
+        "hits %",
+        "ns",
+        "±%",
+        "× gannet",
+        "cpu ns",
+        "× cpu",
+        "build s",
+        "B/entry"
+    )
+}
+
+/// One table.
+fn table_line(row: &ResultRow) -> String {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let what = row.size.map(thousands).or_else(|| row.format.clone());
+    let hits = row.miss_share.map(|misses| (1.0 - misses) * 100.0);
+    format!(
+        "{:<14} {:>10} {:>8} {:>9} {:>7} {:>8} {:>9} {:>8} {:>9} {:>9}\n",
+        row.engine,
+        or_dash(what),
+        fixed(hits, 2),
+        fixed(row.ns_per_op, 1),
+        fixed(row.spread.map(|spread| spread * 50.0), 0),
+        fixed(row.times_gannet, 2),
+        fixed(row.cpu_ns_per_op, 1),
+        fixed(row.cpu_times_gannet, 2),
+        fixed(row.build_seconds, 3),
+        fixed(row.bytes_per_indicator, 1),
+    )
+}
