@@ -18,7 +18,7 @@ pub(super) struct Arguments {
     records: RecordArguments,
 
     #[command(flatten)]
-    told: Told,
+    pub(super) told: Told,
 }
 
 /// Measures and tells.

@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     prefix_sizes: Option<Vec<u32>>,
 
     /// Who takes part: gannet, gannet-batched, aho-corasick, hashbrown (names), gannet, iprange,
-    /// trie (prefixes) [default: all; aho-corasick up to a million names].
+    /// trie (prefixes) [default: all; aho-corasick up to two million names].
     #[arg(long, value_name = "ENGINE,…", value_delimiter = ',', value_parser = engine)]
     engines: Vec<TableEngine>,
 
@@ -57,7 +57,7 @@ pub(super) struct Arguments {
     inputs: Vec<OsString>,
 
     #[command(flatten)]
-    told: Told,
+    pub(super) told: Told,
 }
 
 /// Measures and tells.

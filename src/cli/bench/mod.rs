@@ -1,16 +1,19 @@
 //! `gannet bench`: the yardsticks. One file a yardstick; what they have in common is here: how
-//! results are told.
+//! results are told. Results that were written down can be told again as a README's section or as
+//! a page.
 
 mod decode;
 mod matching;
 mod pipeline;
 mod records;
 mod table;
+mod told;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use anyhow::Context;
 use indicatif::ProgressBar;
 
 use super::Outcome;
@@ -33,14 +36,40 @@ enum Yardstick {
     Decode(decode::Arguments),
     /// The whole data path from memory, without Kafka, by format and by threads.
     Pipeline(pipeline::Arguments),
+    /// Turns results into the tables of a README.
+    Readme(told::Readme),
+    /// Turns results into one self-contained page with plots and a sizing table.
+    Report(told::Report),
 }
 
 /// Measures or tells.
 pub(super) fn run(arguments: &Arguments) -> Outcome {
+    arguments.yardstick.open_page()?;
     match &arguments.yardstick {
         Yardstick::Match(arguments) => matching::run(arguments),
         Yardstick::Decode(arguments) => decode::run(arguments),
         Yardstick::Pipeline(arguments) => pipeline::run(arguments),
+        Yardstick::Readme(arguments) => told::readme(arguments),
+        Yardstick::Report(arguments) => told::report(arguments),
+    }
+}
+
+impl Yardstick {
+    /// Opens the page that is to be written, so that a path that cannot be written is told before
+    /// minutes of work. What is there stays until there are results.
+    fn open_page(&self) -> anyhow::Result<()> {
+        let told = match self {
+            Self::Match(arguments) => &arguments.told,
+            Self::Decode(arguments) => &arguments.told,
+            Self::Pipeline(arguments) => &arguments.told,
+            Self::Readme(_) | Self::Report(_) => return Ok(()),
+        };
+        if let Some(path) = &told.report {
+            let mut opening = std::fs::OpenOptions::new();
+            let opening = opening.create(true).append(true).open(path);
+            opening.with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
     }
 }
 
@@ -50,6 +79,10 @@ struct Told {
     /// One JSON object (gannet.bench.v1) on standard output instead of a table.
     #[arg(long)]
     json: bool,
+
+    /// Also a page with plots.
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
 }
 
 /// The number of turns that `text` says.
@@ -81,7 +114,11 @@ fn with_progress<T>(work: impl FnOnce(&mut dyn FnMut(&str)) -> T) -> T {
 
 /// Tells results, of a run that started at `started`, as `told` says.
 fn tell(told: &Told, started: Instant, results: Vec<ResultRow>) -> Outcome {
-    let report = BenchReport::new(machine(), command(), started.elapsed(), results);
+    let mut report = BenchReport::new(machine(), command(), started.elapsed(), results);
+    report.peak_rss_bytes = Some(terminal::peak_rss_bytes()).filter(|bytes| *bytes > 0);
+    if let Some(path) = &told.report {
+        told::write_page(path, std::slice::from_ref(&report))?;
+    }
     if told.json {
         terminal::print_json(&serde_json::to_value(&report)?)?;
     } else {

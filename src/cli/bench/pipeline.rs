@@ -45,7 +45,7 @@ pub(super) struct Arguments {
     feeds: FeedArguments,
 
     #[command(flatten)]
-    told: Told,
+    pub(super) told: Told,
 }
 
 /// Measures and tells.

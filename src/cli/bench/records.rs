@@ -97,7 +97,8 @@ impl RecordArguments {
         feed: &MadeFeed,
         hit_share: f64,
     ) -> anyhow::Result<Traffic> {
-        memory_for("made records", MADE_BYTES)?;
+        let needed = self.events().saturating_mul(EVENT_BYTES).min(MADE_BYTES);
+        memory_for("made records", needed)?;
         let options = TrafficOptions {
             events: self.events(),
             hit_share,
@@ -172,6 +173,9 @@ const INPUT_BYTES_MAX: usize = 1 << 30;
 
 /// Memory of made records: their bytes, their places, and as much again to be sure.
 const MADE_BYTES: u64 = 2 * WORKING_SET_BYTES as u64;
+
+/// More than a made event takes.
+const EVENT_BYTES: u64 = 4096;
 
 /// The workload that `text` names.
 fn workload(text: &str) -> Result<Workload, String> {

@@ -74,8 +74,17 @@ fn fixed(value: Option<f64>, digits: usize) -> String {
 /// The columns of a bench of tables.
 fn table_heading(row: &ResultRow) -> String {
     format!(
-        "{:<14} {:>10} {:>8} {:>9} {:>7} {:>8} {:>9} {:>9}",
-        row.bench, "size", "hits %", "ns", "±%", "× gannet", "build s", "B/entry"
+        "{:<14} {:>10} {:>8} {:>9} {:>7} {:>8} {:>9} {:>8} {:>9} {:>9}",
+        row.bench,
+        "size",
+        "hits %",
+        "ns",
+        "±%",
+        "× gannet",
+        "cpu ns",
+        "× cpu",
+        "build s",
+        "B/entry"
     )
 }
 
@@ -85,13 +94,15 @@ fn table_line(row: &ResultRow) -> String {
     let what = row.size.map(thousands).or_else(|| row.format.clone());
     let hits = row.miss_share.map(|misses| (1.0 - misses) * 100.0);
     format!(
-        "{:<14} {:>10} {:>8} {:>9} {:>7} {:>8} {:>9} {:>9}\n",
+        "{:<14} {:>10} {:>8} {:>9} {:>7} {:>8} {:>9} {:>8} {:>9} {:>9}\n",
         row.engine,
         or_dash(what),
         fixed(hits, 2),
         fixed(row.ns_per_op, 1),
         fixed(row.spread.map(|spread| spread * 50.0), 0),
         fixed(row.times_gannet, 2),
+        fixed(row.cpu_ns_per_op, 1),
+        fixed(row.cpu_times_gannet, 2),
         fixed(row.build_seconds, 3),
         fixed(row.bytes_per_indicator, 1),
     )

@@ -14,7 +14,8 @@ mod servers;
 mod text;
 
 pub use builder::ReportBuilder;
-pub use text::number;
+pub use page::STYLE;
+pub use text::{escape, number};
 
 /// Everything that a report says: counts only, no subscriber and no address. Parts that are
 /// empty are left out of the page.

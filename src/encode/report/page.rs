@@ -160,4 +160,4 @@ fn taken_down(input: &ReportInput) -> Option<(u64, u64)> {
 }
 
 /// The look: for screens light and dark, and for paper.
-const STYLE: &str = include_str!("style.css");
+pub const STYLE: &str = include_str!("style.css");

@@ -3,7 +3,7 @@
 use crate::model::EventTime;
 
 /// `text` for HTML, in and out of attributes.
-pub(super) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -150,6 +150,8 @@ pub struct Measured {
     /// How many times as long as the first contender this one takes: the median over turns of
     /// the ratio within the turn. 1 for the first.
     pub times_first: f64,
+    /// The same of processor time, which the machine's other work does not stretch.
+    pub cpu_times_first: f64,
     /// Instructions of an operation, median over turns, where the machine tells them.
     pub instructions_per_op: Option<f64>,
     /// How many turns were measured.
@@ -303,10 +305,11 @@ fn measured(engine: &str, turns: &[Turn], first: &[Turn]) -> Measured {
     let ns_per_op = median(times.clone());
     let slowest = times.iter().copied().fold(0.0, f64::max);
     let fastest = times.iter().copied().fold(f64::INFINITY, f64::min);
-    let ratios = turns.iter().zip(first).map(|(own, first)| {
+    let ratio = |cost: fn(&Turn) -> f64| {
         // A clock too coarse for a turn must not make a ratio that JSON cannot hold.
-        own.ns_per_op().max(f64::MIN_POSITIVE) / first.ns_per_op().max(1e-6)
-    });
+        let ratio = |(own, first)| cost(own).max(f64::MIN_POSITIVE) / cost(first).max(1e-6);
+        median(turns.iter().zip(first).map(ratio).collect())
+    };
     let instructions: Option<Vec<f64>> = turns
         .iter()
         .map(|turn| Some(turn.cost.instructions? as f64 / turn.work.ops as f64))
@@ -317,7 +320,8 @@ fn measured(engine: &str, turns: &[Turn], first: &[Turn]) -> Measured {
         ns_per_op,
         cpu_ns_per_op: median(turns.iter().map(Turn::cpu_ns_per_op).collect()),
         spread: (slowest - fastest) / ns_per_op.max(1e-6),
-        times_first: median(ratios.collect()),
+        times_first: ratio(Turn::ns_per_op),
+        cpu_times_first: ratio(Turn::cpu_ns_per_op),
         instructions_per_op: instructions.map(median),
         turns: turns.len(),
     }

@@ -54,12 +54,6 @@ pub fn memory_available() -> Option<u64> {
     system.into_iter().chain(group).min()
 }
 
-/// The resident set of this process, in bytes; 0 where the system does not say.
-pub fn memory_resident() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    kibibytes(&status, "VmRSS:").unwrap_or(0)
-}
-
 /// Refuses what needs more memory than there is.
 ///
 /// # Errors

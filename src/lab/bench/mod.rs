@@ -8,10 +8,13 @@
 mod decode;
 mod harness;
 mod machine;
+mod markdown;
 mod meter;
+mod page;
 mod pipeline;
 mod result;
 mod rivals;
+mod sheet;
 mod sizing;
 pub mod tables;
 mod traffic;
@@ -20,8 +23,10 @@ pub use decode::{DecodeOptions, decode, readable};
 pub use harness::{
     BenchError, Contender, Measured, Settings, Step, TURNS_MIN, TurnError, Work, WrongAnswer, run,
 };
-pub use machine::{MachineFacts, machine, memory_available, memory_resident, refuse_beyond_memory};
+pub use machine::{MachineFacts, machine, memory_available, refuse_beyond_memory};
+pub use markdown::{NoMarkers, SECTION_END, SECTION_START, markdown, with_section};
 pub use meter::{Meter, Reading};
+pub use page::page;
 pub use pipeline::{PipelineOptions, pipeline};
 pub use result::{BenchReport, BenchResultError, ResultRow, SCHEMA};
 pub use sizing::{SizingOptions, SizingRow, sizing};

@@ -26,6 +26,10 @@ pub struct BenchReport {
     /// How long all of it took, in seconds.
     #[serde(default)]
     pub seconds: f64,
+    /// The largest resident set of the process, in bytes: of all engines together, and of the
+    /// questions. What a table takes is in its row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_rss_bytes: Option<u64>,
     /// A row for each engine, size and hit share.
     pub results: Vec<ResultRow>,
 }
@@ -65,6 +69,9 @@ pub struct ResultRow {
     /// How many times as long as `gannet` it takes, turn by turn; absent if `gannet` took no part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times_gannet: Option<f64>,
+    /// The same of processor time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_times_gannet: Option<f64>,
     /// Instructions of an operation, where the machine tells them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instructions_per_op: Option<f64>,
@@ -80,13 +87,10 @@ pub struct ResultRow {
     /// From a prepared list to a finished table, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build_seconds: Option<f64>,
-    /// Memory of the table for each indicator.
+    /// Memory of the table for each indicator, as the table tells it, or as its parts are known to
+    /// take where it tells nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_per_indicator: Option<f64>,
-    /// By how much the process grew while the table was built, in bytes; freed memory that is
-    /// used again does not show.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resident_bytes: Option<u64>,
     /// Events a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events_per_second: Option<f64>,
@@ -144,6 +148,7 @@ impl BenchReport {
             command,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             seconds: took.as_secs_f64(),
+            peak_rss_bytes: None,
             results,
         }
     }
@@ -174,6 +179,7 @@ impl ResultRow {
             cpu_ns_per_op: Some(measured.cpu_ns_per_op),
             spread: Some(measured.spread),
             times_gannet: (first == "gannet").then_some(measured.times_first),
+            cpu_times_gannet: (first == "gannet").then_some(measured.cpu_times_first),
             instructions_per_op: measured.instructions_per_op,
             ops: Some(measured.work.ops),
             turns: Some(measured.turns as u64),

@@ -30,7 +30,8 @@ fn table(names: &[String], key: HashKey) -> SuffixTable {
     let mut scratch = [0; NAME_LEN_MAX];
     for name in names {
         let name = DomainName::parse(name.as_bytes(), &mut scratch).unwrap();
-        table.insert(name, Scope::Subtree).unwrap();
+        let hash = hash_name(name.as_str().as_bytes(), &key);
+        table.insert(name, Scope::Subtree, hash).unwrap();
     }
     table.finished()
 }

@@ -18,6 +18,7 @@ fn measured() -> Measured {
         cpu_ns_per_op: 65.0,
         spread: 0.25,
         times_first: 2.5,
+        cpu_times_first: 2.25,
         instructions_per_op: None,
         turns: 5,
     }
@@ -50,7 +51,7 @@ fn a_report_is_written_as_documented_and_read_back() {
             "command": "gannet bench match", "version": env!("CARGO_PKG_VERSION"), "seconds": 3.0,
             "results": [{"bench": "domains", "size": 1_000_000, "engine": "hashbrown",
                 "miss_share": 0.999, "ns_per_op": 66.0, "cpu_ns_per_op": 65.0, "spread": 0.25,
-                "times_gannet": 2.5, "ops": 1000, "turns": 5, "build_seconds": 0.5,
+                "times_gannet": 2.5, "cpu_times_gannet": 2.25, "ops": 1000, "turns": 5, "build_seconds": 0.5,
                 "bytes_per_indicator": 50.0}]})
     );
     let back = BenchReport::from_json(value.to_string().as_bytes()).unwrap();

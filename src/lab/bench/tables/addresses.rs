@@ -1,6 +1,8 @@
 //! Made prefixes and addresses. Lists are single addresses for the most part, then /24 and what
 //! lies between, few wide networks, and one in seven IPv6; they gather in the networks of hosting
-//! firms. Half of the questions are subscribers, half servers, as skewed as traffic is.
+//! firms. Half of the questions are subscribers, half servers, as skewed as traffic is: most of
+//! those stand in the networks of content firms, where little is listed, the others where lists
+//! have theirs.
 //!
 //! Values of lists and servers are spread over all of the address space, since a table of few
 //! dense networks would be another table. They are numbers without an owner and stay in memory.
@@ -20,6 +22,8 @@ const LISTED_V6: u64 = 150;
 const ASKED_V6: u64 = 300;
 /// Hosting networks: an IPv4 /16 or an IPv6 /32 each.
 const HOSTING: u64 = 3000;
+/// Content networks: the same of those that serve most traffic, hosting networks left out.
+const CONTENT: u64 = 300;
 /// Servers in the world; the first are the most popular.
 const SERVERS: u64 = 1 << 22;
 /// Subscribers; all are equally busy.
@@ -63,7 +67,7 @@ fn top_bits(address: IpAddr) -> u64 {
 /// A prefix as threat lists have them.
 fn listed_prefix(seed: u64, rng: &mut Rng) -> IpNet {
     let six = rng.chance(LISTED_V6);
-    let address = server(seed, rng.clone().bits(), six);
+    let address = server(seed, rng.bits(), HOSTING, six);
     let place = rng.below(1000);
     let offset = rng.below(8);
     let within = |first: u8| first + u8::try_from(offset).unwrap_or(0);
@@ -82,19 +86,19 @@ fn listed_prefix(seed: u64, rng: &mut Rng) -> IpNet {
     IpNet::new_assert(address, len).trunc()
 }
 
-/// The address of a server: most stand in hosting networks, and more in the first of them.
-fn server(seed: u64, number: u64, six: bool) -> IpAddr {
+/// The address of a server, most likely in one of `networks` networks, of which the first have
+/// more than the last; content networks have other numbers than hosting networks.
+fn server(seed: u64, number: u64, networks: u64, six: bool) -> IpAddr {
     let mut rng = Rng::keyed(seed, Subject::YardstickPlace, number);
-    let hosting = rng.skewed(HOSTING);
-    let network = mix(seed ^ mix(hosting));
+    let network = mix(seed ^ mix(rng.skewed(networks) << 16 | networks));
     let host = rng.bits();
     if six {
         let top = 0x2400_0000 | u128::from(network & 0x0bff_ffff);
-        IpAddr::V6(Ipv6Addr::from(
-            top << 96 | u128::from(host) << 32 | u128::from(number & 0xffff),
-        ))
+        let low = u128::from(host) << 32 | u128::from(number & 0xffff);
+        IpAddr::V6(Ipv6Addr::from(top << 96 | low))
     } else if rng.chance(650) {
-        unicast(u32::try_from(network << 16 & 0xffff_0000 | host & 0xffff).unwrap_or(0))
+        let bits = network << 16 & 0xffff_0000 | host & 0xffff;
+        unicast(u32::try_from(bits).unwrap_or(0))
     } else {
         unicast(u32::try_from(host & 0xffff_ffff).unwrap_or(0))
     }
@@ -211,8 +215,8 @@ fn miss_address(seed: u64, oracle: &AddressOracle, rng: &mut Rng) -> IpAddr {
             subscriber(rng)
         } else {
             let six = rng.chance(ASKED_V6);
-            // Others than those that are listed, in the same networks.
-            server(seed, rng.popular(SERVERS), six)
+            let networks = if rng.chance(750) { CONTENT } else { HOSTING };
+            server(seed, rng.popular(SERVERS), networks, six)
         };
         if !oracle.covers(address) {
             return address;

@@ -280,13 +280,13 @@ pub(super) fn allocated(len: usize) -> usize {
 /// What a run over `size` names needs at its peak, in bytes, questions left out.
 pub(super) fn bytes_needed(size: u32, engines: &[TableEngine]) -> u64 {
     let of_engines = engines.iter().map(|engine| match engine {
-        TableEngine::Gannet | TableEngine::Hashbrown => 130,
+        TableEngine::Gannet | TableEngine::Hashbrown => 90,
         TableEngine::AhoCorasick => 900,
         // The same table as one at a time.
         TableEngine::GannetBatched => 0,
         TableEngine::Iprange | TableEngine::Trie => 0,
     });
     // The list and the oracle beside them.
-    let each: u64 = of_engines.sum::<u64>() + 90;
+    let each: u64 = of_engines.sum::<u64>() + 80;
     u64::from(size).saturating_mul(each)
 }

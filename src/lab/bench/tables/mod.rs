@@ -14,11 +14,12 @@ mod prefixes;
 mod questions;
 mod texts;
 mod trie;
+mod words;
 
 use std::time::Instant;
 
 use super::harness::{BenchError, Contender, Settings, Step, TurnError, run};
-use super::machine::{memory_available, memory_resident, refuse_beyond_memory};
+use super::machine::{memory_available, refuse_beyond_memory};
 use super::result::ResultRow;
 use crate::model::Named;
 
@@ -102,7 +103,7 @@ pub struct TableOptions {
 
 /// Most names for which the automaton is built unless it is asked for: with more it takes
 /// minutes and gigabytes.
-pub const AUTOMATON_NAMES_MAX: u32 = 1_000_000;
+pub const AUTOMATON_NAMES_MAX: u32 = 2_000_000;
 
 /// Most indicators of a made table.
 pub const SIZE_MAX: u32 = 100_000_000;
@@ -296,7 +297,6 @@ fn told(
         threads: Some(1),
         build_seconds: Some(built.seconds),
         bytes_per_indicator: Some(built.bytes as f64 / f64::from(size.max(1))),
-        resident_bytes: Some(built.resident),
         ..ResultRow::of(bench, measured, first)
     };
     Ok(measured.iter().zip(built).map(row).collect())
@@ -309,8 +309,6 @@ struct Built {
     seconds: f64,
     /// What the table says of itself, or what is known of its parts.
     bytes: u64,
-    /// By how much the process grew.
-    resident: u64,
 }
 
 /// Builds a table of `count` indicators, several times if that is quick, and weighs it.
@@ -320,7 +318,6 @@ fn built<T>(
     mut build: impl FnMut() -> Result<T, TurnError>,
     bytes: impl FnOnce(&T) -> usize,
 ) -> Result<(T, Built), BenchError> {
-    let before = memory_resident();
     let mut timed = || {
         let started = Instant::now();
         let table = build().map_err(|source| BenchError::Build {
@@ -330,7 +327,6 @@ fn built<T>(
         Ok((table, started.elapsed().as_secs_f64()))
     };
     let (mut table, first) = timed()?;
-    let resident = memory_resident().saturating_sub(before);
     let mut seconds = vec![first];
     for _ in 1..if count <= QUICKLY_BUILT { 3 } else { 1 } {
         let (again, took) = timed()?;
@@ -341,7 +337,6 @@ fn built<T>(
     let built = Built {
         seconds: super::harness::median(seconds),
         bytes,
-        resident,
     };
     Ok((table, built))
 }

@@ -1,14 +1,17 @@
 //! Made names: what is listed and what is asked for. Lists hold registered names, hosts below
-//! them, names that machines made up, and hosts of shared services; questions are as skewed as a
-//! resolver's (each power of two of a site's rank is equally likely, which is Zipf's law), deeper
-//! than lists, and now and then in mixed case.
+//! them, names that machines made up, and hosts of shared services; lengths and labels are about
+//! those of published lists (half of the names have two labels and some twenty letters). Questions
+//! are as skewed as a resolver's (each power of two of a site's rank is equally likely, which is
+//! Zipf's law), deeper than lists, and now and then in mixed case.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use super::questions::{Expected, PARTS, hits_among};
 use super::texts::Texts;
-use crate::lab::operation::names::{at_or_below, benign, listed, look_alike, mixed_case, reverse};
-use crate::lab::operation::random::{Rng, Subject};
+use super::words::Vocabulary;
+use crate::lab::operation::names::{at_or_below, look_alike, mixed_case, reverse};
+use crate::lab::operation::random::{Rng, Subject, mix};
 
 /// Of a thousand questions, those in mixed case.
 const MIXED_CASE: u64 = 30;
@@ -25,43 +28,96 @@ pub(super) struct NameQuestions {
     pub(super) expected: Expected,
 }
 
-/// `count` different listed names of a seed.
+/// `count` different listed names of a seed. They are told apart by 64 bits of a hash, so that
+/// ten million need no more room than they take.
 pub(super) fn listed_names(seed: u64, count: u32) -> Texts {
+    let words = Vocabulary::new(seed);
+    let mut rng = Rng::keyed(seed, Subject::YardstickListed, 0);
     let mut texts = Texts::default();
-    for number in 0..count {
-        texts.push(listed_name(seed, number).as_bytes());
+    let mut seen = hashbrown::HashSet::with_capacity(count as usize);
+    let mut name = String::new();
+    while seen.len() < count as usize {
+        name.clear();
+        push_listed(&words, &mut rng, &mut name);
+        if seen.insert(digest(name.as_bytes())) {
+            texts.push(name.as_bytes());
+        }
     }
     texts
 }
 
-/// The listed name `number`; its own number in it makes it different from all others.
-fn listed_name(seed: u64, number: u32) -> String {
-    let mut rng = Rng::keyed(seed, Subject::YardstickListed, number.into());
-    let name = listed(seed, number, false);
+/// Appends a listed name: a registered one for the most part, also hosts below such, and below
+/// services that give names away.
+fn push_listed(words: &Vocabulary, rng: &mut Rng, name: &mut String) {
     match rng.below(100) {
-        0..60 => name,
-        60..80 => {
-            let host = rng.pick(&["www", "api", "cdn", "login", "mail", "portal", "m"]);
-            format!("{host}.{name}")
+        0..72 => {}
+        72..88 => {
+            name.push_str(rng.pick(&HOSTS));
+            name.push('.');
         }
-        80..92 => {
-            let letters: String = (0..8 + rng.below(9)).map(|_| letter(&mut rng)).collect();
-            let top = rng.pick(&["example", "test", "invalid"]);
-            format!("{letters}-{number:x}.{top}")
+        88..94 => {
+            words.push_site(rng, name);
+            name.push('.');
         }
         _ => {
-            let service = rng.skewed(40);
-            format!(
-                "{}-{number:x}.pages{service}.hosted.example",
-                letter(&mut rng)
-            )
+            words.push_throwaway(rng, name);
+            // Writing to a string cannot fail.
+            let _ = write!(name, ".pages{}.test", rng.skewed(40));
+            return;
         }
     }
+    words.push_throwaway(rng, name);
+    name.push('.');
+    name.push_str(rng.pick(&TOPS));
 }
 
-/// A letter.
-fn letter(rng: &mut Rng) -> char {
-    char::from(rng.pick(b"abcdefghijklmnopqrstuvwxyz"))
+/// 64 bits of a hash.
+fn digest(name: &[u8]) -> u64 {
+    name.iter()
+        .fold(0, |state: u64, &byte| mix(state ^ u64::from(byte)))
+}
+
+/// What names end in: nothing that could be registered.
+const TOPS: [&str; 8] = [
+    "example",
+    "example",
+    "example",
+    "test",
+    "test",
+    "invalid",
+    "co.example",
+    "com.test",
+];
+/// Hosts of a site.
+const HOSTS: [&str; 12] = [
+    "www", "www", "www", "api", "m", "static", "img", "login", "cdn", "mail", "ns1", "app",
+];
+/// Benign sites; the first are the most popular.
+const SITES: u64 = 1 << 22;
+
+/// Appends a host of a benign site, popular sites more often.
+fn push_benign(seed: u64, words: &Vocabulary, rng: &mut Rng, name: &mut String) {
+    let rank = rng.popular(SITES);
+    let mut site = Rng::keyed(seed, Subject::Site, rank);
+    // Writing to a string cannot fail.
+    let _ = match site.below(100) {
+        0..50 => write!(name, "{}.", rng.pick(&HOSTS)),
+        50..65 => Ok(()),
+        65..75 => write!(name, "e{}-{}.dsc.", rng.below(64), rank % 1000),
+        75..83 => write!(name, "d{:012x}.cloud.", site.bits() >> 16),
+        83..90 => {
+            let host = rng.below_u32(u32::MAX);
+            write!(name, "{host:08x}.{}.telemetry.", rng.below(90))
+        }
+        90..94 => write!(name, "_ldap._tcp.dc{}.", rng.below(4)),
+        _ => {
+            words.push_site(rng, name);
+            write!(name, ".")
+        }
+    };
+    words.push_site(&mut site, name);
+    name.push('.');
+    name.push_str(site.pick(&TOPS));
 }
 
 /// An oracle that is slow and plain: a set of names that is asked for each suffix of a name.
@@ -97,6 +153,7 @@ pub(super) fn asked_names(
     ops: usize,
     miss_share: f64,
 ) -> NameQuestions {
+    let words = Vocabulary::new(seed);
     let mut rng = Rng::keyed(seed, Subject::YardstickAsked, miss_share.to_bits());
     let mut places = rng.clone();
     let mut texts = Texts::default();
@@ -106,7 +163,9 @@ pub(super) fn asked_names(
         if hit {
             name.push_str(&hit_name(names, &mut rng));
         } else {
-            miss_name(seed, names, oracle, &mut rng, &mut name);
+            miss_name(names, oracle, &mut rng, &mut name, |rng, name| {
+                push_benign(seed, &words, rng, name);
+            });
         }
         if rng.chance(MIXED_CASE) {
             name = mixed_case(&name, &mut rng);
@@ -134,8 +193,14 @@ fn hit_name(names: &Texts, rng: &mut Rng) -> String {
     at_or_below(&String::from_utf8_lossy(name), rng)
 }
 
-/// A name that nothing listed covers.
-fn miss_name(seed: u64, names: &Texts, oracle: &NameOracle<'_>, rng: &mut Rng, name: &mut String) {
+/// Makes `name` one that nothing listed covers: a `benign` one for the most part.
+fn miss_name(
+    names: &Texts,
+    oracle: &NameOracle<'_>,
+    rng: &mut Rng,
+    name: &mut String,
+    benign: impl Fn(&mut Rng, &mut String),
+) {
     loop {
         name.clear();
         match rng.below(1000) {
@@ -144,7 +209,7 @@ fn miss_name(seed: u64, names: &Texts, oracle: &NameOracle<'_>, rng: &mut Rng, n
                 name.push_str(&look_alike(&String::from_utf8_lossy(like), rng));
             }
             LOOK_ALIKE..REVERSE => reverse(rng, name),
-            _ => benign(seed, rng, name),
+            _ => benign(rng, name),
         }
         if !oracle.covers(name.as_bytes()) {
             return;

@@ -95,14 +95,14 @@ fn a_table_that_lost_a_prefix_is_caught() {
 }
 
 #[test]
-fn the_automaton_takes_part_up_to_a_million_names_unless_it_is_asked_for() {
+fn the_automaton_takes_part_up_to_two_million_names_unless_it_is_asked_for() {
     let mut options = options();
     let takes_part = |options: &TableOptions, size| {
         options
             .name_engines(size)
             .contains(&TableEngine::AhoCorasick)
     };
-    assert!(takes_part(&options, 1_000_000) && !takes_part(&options, 1_000_001));
+    assert!(takes_part(&options, 2_000_000) && !takes_part(&options, 2_000_001));
     options.engines = vec![TableEngine::AhoCorasick, TableEngine::Trie];
     assert!(takes_part(&options, 10_000_000));
     assert_eq!(options.prefix_engines(), [TableEngine::Trie]);
