@@ -114,7 +114,8 @@ pub(crate) fn items(format: EventFormat, before: &[&[u8]], record: &[u8]) -> Vec
     let usual: Vec<&[u8]> = rows::of(format).iter().map(|row| row.as_bytes()).collect();
     // Often enough for whatever is learned to be learned.
     let often = usual.repeat(20);
-    for warm in [&often[..], &[record, record], before] {
+    let mixed = [&usual, before, &usual, before].concat();
+    for warm in [&often[..], &[record, record], before, &mixed] {
         let seen = scan(format, warm, record);
         assert_eq!(seen, fresh, "after other rows: {}", shown(record));
     }
