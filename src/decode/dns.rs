@@ -10,6 +10,10 @@ use std::net::IpAddr;
 use crate::decode::wire::address;
 use crate::model::{DomainName, NAME_LEN_MAX};
 
+use name::{HOPS_MAX, TEXT_ROOM, WIRE_NAME_MAX, read_name};
+
+mod name;
+
 /// Not a DNS message, or one cut short before the end of its question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a DNS message")]
@@ -40,21 +44,9 @@ pub(super) struct Facts {
 /// Most bytes of a message; what follows is not read.
 const MESSAGE_LEN_MAX: usize = 65_535;
 
-/// Most bytes of a name on the wire, with its length bytes and the root.
-const WIRE_NAME_MAX: usize = 255;
-
-/// Most compression pointers in one name: one between any two labels.
-const HOPS_MAX: usize = 127;
-
 /// Most bytes and pointers that the names of all answers of a message may cost together.
 /// Names beyond it are passed over; addresses are still read.
 const NAME_WORK_MAX: usize = 65_536;
-
-/// Room for a name in text form without escapes.
-const TEXT_LEN_MAX: usize = 256;
-
-/// Room for a name in text form with every byte escaped.
-const ESCAPED_LEN_MAX: usize = 4 * WIRE_NAME_MAX;
 
 /// Walks `message` and hands its parts to `visit`: the question, then the answers in order.
 /// Takes what can be read of the answers and stops at the first that cannot. Allocates nothing.
@@ -83,7 +75,7 @@ fn walk_within(
         qtype: None,
         rcode: u16::from(*flags & 0x0f),
     };
-    let mut text = [0; TEXT_LEN_MAX];
+    let mut text = [0; TEXT_ROOM];
     let mut at = 12;
     if questions > 0 {
         let name = read_name(message, at, &mut text)?;
@@ -134,6 +126,7 @@ struct Record<'m> {
 
 impl<'m> Record<'m> {
     /// The record at `at`; none if it is not wholly there.
+    #[inline]
     fn read(message: &'m [u8], at: usize) -> Option<Self> {
         let fixed_at = skip_name(message, at)?;
         let [
@@ -163,7 +156,7 @@ impl<'m> Record<'m> {
     fn visit(
         self,
         message: &[u8],
-        text: &mut [u8; TEXT_LEN_MAX],
+        text: &mut [u8; TEXT_ROOM],
         budget: &mut usize,
         visit: &mut impl FnMut(Part<'_>),
     ) {
@@ -192,7 +185,7 @@ impl<'m> Record<'m> {
         self,
         message: &[u8],
         at: usize,
-        text: &mut [u8; TEXT_LEN_MAX],
+        text: &mut [u8; TEXT_ROOM],
         budget: &mut usize,
         visit: &mut impl FnMut(Part<'_>),
     ) -> Option<usize> {
@@ -234,167 +227,8 @@ fn visit_addresses(bytes: &[u8], len: usize, visit: &mut impl FnMut(Part<'_>)) {
     }
 }
 
-/// A name that was read: its text lies in the caller's buffer unless it needs escapes.
-#[derive(Clone, Copy, Debug)]
-struct Name {
-    /// Where it begins in the message.
-    start: usize,
-    /// Where what follows it begins.
-    end: usize,
-    /// Bytes of its text without escapes and trailing dot; 0 for the root.
-    len: usize,
-    /// Whether it holds a byte that must be escaped.
-    special: bool,
-    /// Bytes and pointers that it took to read.
-    work: usize,
-}
-
-impl Name {
-    /// Gives its text form, which begins in `text` if it needs no escapes, to `then`.
-    fn show(self, message: &[u8], text: &[u8; TEXT_LEN_MAX], then: impl FnOnce(&[u8])) {
-        if self.len == 0 {
-            then(b".");
-        } else if self.special {
-            show_escaped(message, self.start, then);
-        } else {
-            then(text.get(..self.len).unwrap_or_default());
-        }
-    }
-}
-
-/// Reads the name at `start`, leaving its text in `text`; an error when it breaks a rule.
-fn read_name(message: &[u8], start: usize, text: &mut [u8; TEXT_LEN_MAX]) -> Result<Name, NotDns> {
-    let mut labels = Labels::new(message, start);
-    let mut len = 0;
-    let mut special = false;
-    while let Some(label) = labels.next()? {
-        let room = text.get_mut(len..=len + label.len()).ok_or(NotDns)?;
-        let (dot, body) = room.split_last_mut().ok_or(NotDns)?;
-        for (to, from) in body.iter_mut().zip(label) {
-            *to = *from;
-            special |= !is_plain(*from);
-        }
-        *dot = b'.';
-        len += label.len() + 1;
-    }
-    Ok(Name {
-        start,
-        end: labels.end.ok_or(NotDns)?,
-        len: len.saturating_sub(1),
-        special,
-        work: len + labels.hops,
-    })
-}
-
-/// Gives the text of the name at `start`, with escapes, to `then`. Rare, and needs room.
-#[cold]
-#[inline(never)]
-fn show_escaped(message: &[u8], start: usize, then: impl FnOnce(&[u8])) {
-    let mut text = [0; ESCAPED_LEN_MAX];
-    let mut len = 0;
-    let mut push = |byte| {
-        if let Some(slot) = text.get_mut(len) {
-            *slot = byte;
-            len += 1;
-        }
-    };
-    let mut labels = Labels::new(message, start);
-    let mut first = true;
-    while let Ok(Some(label)) = labels.next() {
-        if !first {
-            push(b'.');
-        }
-        first = false;
-        for &byte in label {
-            if is_plain(byte) {
-                push(byte);
-            } else {
-                push(b'\\');
-                push(b'0' + byte / 100);
-                push(b'0' + byte / 10 % 10);
-                push(b'0' + byte % 10);
-            }
-        }
-    }
-    then(text.get(..len).unwrap_or_default());
-}
-
-/// Whether a byte of a label stands for itself in text.
-fn is_plain(byte: u8) -> bool {
-    matches!(byte, 0x21..=0x7e) && byte != b'.' && byte != b'\\'
-}
-
-/// The labels of a name, through its compression pointers.
-#[derive(Clone, Copy, Debug)]
-struct Labels<'m> {
-    /// The message.
-    message: &'m [u8],
-    /// Where the next label or pointer is.
-    at: usize,
-    /// Where the run of labels began that `at` is in: a pointer must go before it.
-    run_at: usize,
-    /// Where what follows the name begins; known after the first pointer or the root.
-    end: Option<usize>,
-    /// Bytes that the name may still have.
-    left: usize,
-    /// Pointers followed.
-    hops: usize,
-}
-
-impl<'m> Labels<'m> {
-    /// The labels of the name at `start`.
-    fn new(message: &'m [u8], start: usize) -> Self {
-        Self {
-            message,
-            at: start,
-            run_at: start,
-            end: None,
-            left: WIRE_NAME_MAX,
-            hops: 0,
-        }
-    }
-
-    /// The next label; none after the root.
-    #[inline]
-    fn next(&mut self) -> Result<Option<&'m [u8]>, NotDns> {
-        loop {
-            let Some([len, tail @ ..]) = self.message.get(self.at..) else {
-                return Err(NotDns);
-            };
-            match *len {
-                0 => {
-                    self.end.get_or_insert(self.at + 1);
-                    return if self.left == 0 {
-                        Err(NotDns)
-                    } else {
-                        Ok(None)
-                    };
-                }
-                1..=63 => {
-                    let size = usize::from(*len);
-                    let label = tail.get(..size).ok_or(NotDns)?;
-                    self.left = self.left.checked_sub(size + 1).ok_or(NotDns)?;
-                    self.at += size + 1;
-                    return Ok(Some(label));
-                }
-                64..=191 => return Err(NotDns),
-                192..=255 => {
-                    let low = tail.first().ok_or(NotDns)?;
-                    let target = usize::from(*len & 0x3f) << 8 | usize::from(*low);
-                    if target >= self.run_at || self.hops == HOPS_MAX {
-                        return Err(NotDns);
-                    }
-                    self.end.get_or_insert(self.at + 2);
-                    self.at = target;
-                    self.run_at = target;
-                    self.hops += 1;
-                }
-            }
-        }
-    }
-}
-
 /// Where what follows the name at `at` begins, without following pointers.
+#[inline]
 fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
     loop {
         match *message.get(at)? {
@@ -407,6 +241,7 @@ fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
 }
 
 /// The `N` bytes at `at`.
+#[inline]
 fn chunk_at<const N: usize>(message: &[u8], at: usize) -> Option<&[u8; N]> {
     message.get(at..)?.first_chunk()
 }

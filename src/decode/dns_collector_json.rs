@@ -4,7 +4,7 @@
 
 use crate::model::{Event, EventTime};
 
-use super::json::{self, Cursor};
+use super::json::{self, Cursor, Route, Text};
 use super::text::{absent, address};
 use super::{KeySink, Outcome, Reject};
 
@@ -13,18 +13,15 @@ mod rdata;
 
 /// Hands out questions, and of answers all that can be a name or an address whatever the type
 /// of their record.
-pub(super) fn keys<'r, S: KeySink<'r>>(record: &'r [u8], sink: &mut S) {
-    json::lines(record, sink, |cursor, sink| {
-        let mut asked = false;
-        cursor.row()?;
-        while let Some(key) = cursor.key()? {
-            match key.with_plain(|key| Place::Row.below(key)) {
-                None | Some(Place::Elsewhere) => cursor.skip()?,
-                Some(place) => *cursor = walk(place, *cursor, sink, &mut asked)?,
-            }
-        }
-        cursor.end()?;
-        if asked {
+pub(super) fn keys<'r, S: KeySink<'r>>(route: &mut Route<Place>, record: &'r [u8], sink: &mut S) {
+    json::rows(record, route, sink, |cursor, route, sink| {
+        let mut walk = Walk {
+            route,
+            sink,
+            asked: false,
+        };
+        walk.members(Place::Row, cursor)?.end()?;
+        if walk.asked {
             Ok(Outcome::Event)
         } else {
             Err(Reject::Schema)
@@ -42,7 +39,7 @@ pub(super) fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Optio
 
 /// Where in a row a value stands, as far as the key scan cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     /// The row itself.
     Row,
     /// `dns`.
@@ -86,42 +83,58 @@ impl Place {
     }
 }
 
-/// Reads the value at `place`; says where it ends. `asked` is set to whether the last question
-/// is a text.
-fn walk<'r, S: KeySink<'r>>(
-    place: Place,
-    mut cursor: Cursor<'r>,
-    sink: &mut S,
-    asked: &mut bool,
-) -> Result<Cursor<'r>, Reject> {
-    match place {
-        Place::Elsewhere => cursor.skip()?,
-        Place::Question => {
-            let text = cursor.text()?;
-            *asked = text.is_some();
-            text.map(|text| text.with_plain(|name| hand_out_name(name, sink)));
+/// The walk through a row.
+struct Walk<'a, S> {
+    route: &'a mut Route<Place>,
+    sink: &'a mut S,
+    /// Whether the last question is a text.
+    asked: bool,
+}
+
+impl<'r, S: KeySink<'r>> Walk<'_, S> {
+    /// Reads the members of an object at `place` that was gone into; says where it ends.
+    fn members(&mut self, place: Place, mut cursor: Cursor<'r>) -> Result<Cursor<'r>, Reject> {
+        let read = |key: Text<'_>| {
+            let below = key.with_plain(|key| place.below(key));
+            below.unwrap_or(Place::Elsewhere)
+        };
+        while let Some((below, value)) = cursor.member(self.route, place as u8, read)? {
+            match below {
+                Place::Elsewhere => {
+                    let nowhere = (Place::Elsewhere as u8, Place::Elsewhere);
+                    cursor.pass(self.route, value, nowhere)?;
+                }
+                Place::Question => {
+                    let text = cursor.text()?;
+                    self.asked = text.is_some();
+                    text.map(|text| text.with_plain(|name| hand_out_name(name, self.sink)));
+                }
+                Place::Data => {
+                    let text = cursor.text()?;
+                    text.map(|text| text.with_plain(|data| hand_out_data(data, self.sink)));
+                }
+                Place::Row | Place::Dns | Place::Records | Place::Answers | Place::Answer => {
+                    cursor = self.object(below, cursor)?;
+                }
+            }
         }
-        Place::Data => {
-            let text = cursor.text()?;
-            text.map(|text| text.with_plain(|data| hand_out_data(data, sink)));
-        }
-        Place::Answers if cursor.at_list() => {
+        Ok(cursor)
+    }
+
+    /// Reads what may be an object at `place`, or of answers a list; says where it ends.
+    fn object(&mut self, place: Place, mut cursor: Cursor<'r>) -> Result<Cursor<'r>, Reject> {
+        if place == Place::Answers && cursor.at_list() {
             cursor.list()?;
             while cursor.element()? {
-                cursor = walk(Place::Answer, cursor, sink, asked)?;
+                cursor = self.object(Place::Answer, cursor)?;
             }
+            return Ok(cursor);
         }
-        Place::Row | Place::Dns | Place::Records | Place::Answers | Place::Answer => {
-            if !cursor.object()? {
-                return Ok(cursor);
-            }
-            while let Some(key) = cursor.key()? {
-                let below = key.with_plain(|key| place.below(key));
-                cursor = walk(below.unwrap_or(Place::Elsewhere), cursor, sink, asked)?;
-            }
+        if !cursor.object()? {
+            return Ok(cursor);
         }
+        self.members(place, cursor)
     }
-    Ok(cursor)
 }
 
 /// Hands out a name, unless it stands for nothing.

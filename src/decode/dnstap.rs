@@ -153,6 +153,7 @@ fn instant(seconds: u64, nanos: u32) -> Option<EventTime> {
 }
 
 /// Reads `record`; none if it is not an event of ours.
+#[inline(always)]
 fn read(record: &[u8]) -> Result<Option<Frame<'_>>, Reject> {
     if record.is_empty() {
         return Err(Reject::Empty);
@@ -200,19 +201,34 @@ impl<'r> Outer<'r> {
     const MESSAGE: u64 = 1;
 
     /// Reads the fields from `record`.
+    #[inline(always)]
     fn read(record: &'r [u8]) -> Result<Self, Broken> {
         const IDENTITY: u32 = bytes_tag(1);
+        const VERSION: u32 = bytes_tag(2);
         const MESSAGE: u32 = bytes_tag(14);
         const TYPE: u32 = varint_tag(15);
         const KNOWN: Known = Known::of(&[IDENTITY, MESSAGE, TYPE]);
         let mut outer = Self::default();
         let mut fields = Fields::new(record);
+        // The fields as writers put them; the loop takes what is left.
+        if fields.next_is(IDENTITY) {
+            outer.identity = fields.bytes()?;
+        }
+        if fields.next_is(VERSION) {
+            fields.bytes()?;
+        }
+        if fields.next_is(MESSAGE) {
+            outer.message = Some(fields.bytes()?);
+        }
+        if fields.next_is(TYPE) {
+            outer.kind = Some(fields.varint()?);
+        }
         while let Some(tag) = fields.tag()? {
             match tag {
                 IDENTITY => outer.identity = fields.bytes()?,
                 MESSAGE => outer.message = Some(fields.bytes()?),
                 TYPE => outer.kind = Some(fields.varint()?),
-                other => fields.skip(other, KNOWN)?,
+                other => fields.skip_unknown(other, KNOWN)?,
             }
         }
         Ok(outer)
@@ -250,8 +266,11 @@ struct Message<'r> {
 
 impl<'r> Message<'r> {
     /// Reads the fields from `message`.
+    #[inline(always)]
     fn read(message: &'r [u8]) -> Result<Self, Broken> {
         const TYPE: u32 = varint_tag(1);
+        const FAMILY: u32 = varint_tag(2);
+        const PROTOCOL: u32 = varint_tag(3);
         const QUERY_ADDRESS: u32 = bytes_tag(4);
         const RESPONSE_ADDRESS: u32 = bytes_tag(5);
         const QUERY_PORT: u32 = varint_tag(6);
@@ -259,6 +278,7 @@ impl<'r> Message<'r> {
         const QUERY_SEC: u32 = varint_tag(8);
         const QUERY_NSEC: u32 = fixed32_tag(9);
         const QUERY: u32 = bytes_tag(10);
+        const ZONE: u32 = bytes_tag(11);
         const RESPONSE_SEC: u32 = varint_tag(12);
         const RESPONSE_NSEC: u32 = fixed32_tag(13);
         const RESPONSE: u32 = bytes_tag(14);
@@ -279,6 +299,49 @@ impl<'r> Message<'r> {
         ]);
         let mut read = Self::default();
         let mut fields = Fields::new(message);
+        // The fields as writers put them; the loop takes what is left.
+        if fields.next_is(TYPE) {
+            read.kind = fields.varint()?;
+        }
+        if fields.next_is(FAMILY) {
+            fields.varint()?;
+        }
+        if fields.next_is(PROTOCOL) {
+            fields.varint()?;
+        }
+        if fields.next_is(QUERY_ADDRESS) {
+            read.query_address = fields.bytes()?;
+        }
+        if fields.next_is(RESPONSE_ADDRESS) {
+            read.response_address = fields.bytes()?;
+        }
+        if fields.next_is(QUERY_PORT) {
+            read.query_port = fields.varint()?;
+        }
+        if fields.next_is(RESPONSE_PORT) {
+            read.response_port = fields.varint()?;
+        }
+        if fields.next_is(QUERY_SEC) {
+            read.query_sec = fields.varint()?;
+        }
+        if fields.next_is(QUERY_NSEC) {
+            read.query_nsec = fields.fixed32()?;
+        }
+        if fields.next_is(QUERY) {
+            read.query = fields.bytes()?;
+        }
+        if fields.next_is(ZONE) {
+            fields.bytes()?;
+        }
+        if fields.next_is(RESPONSE_SEC) {
+            read.response_sec = fields.varint()?;
+        }
+        if fields.next_is(RESPONSE_NSEC) {
+            read.response_nsec = fields.fixed32()?;
+        }
+        if fields.next_is(RESPONSE) {
+            read.response = fields.bytes()?;
+        }
         while let Some(tag) = fields.tag()? {
             match tag {
                 TYPE => read.kind = fields.varint()?,
@@ -293,7 +356,7 @@ impl<'r> Message<'r> {
                 RESPONSE_NSEC => read.response_nsec = fields.fixed32()?,
                 RESPONSE => read.response = fields.bytes()?,
                 POLICY => read.policy_action = policy_action(fields.bytes()?)?,
-                other => fields.skip(other, KNOWN)?,
+                other => fields.skip_unknown(other, KNOWN)?,
             }
         }
         Ok(read)
@@ -312,7 +375,7 @@ fn policy_action(policy: &[u8]) -> Result<Option<u64>, Broken> {
     while let Some(tag) = fields.tag()? {
         match tag {
             ACTION => action = Some(fields.varint()?),
-            other => fields.skip(other, KNOWN)?,
+            other => fields.skip_unknown(other, KNOWN)?,
         }
     }
     Ok(action)

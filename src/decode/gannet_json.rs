@@ -18,7 +18,7 @@
 
 use std::net::IpAddr;
 
-use super::json::{self, Cursor, Text};
+use super::json::{self, Cursor, Route, Text, Value};
 use super::{KeySink, Outcome, Reject, text};
 use crate::model::{Event, EventTime};
 
@@ -28,12 +28,11 @@ mod full;
 const SCHEMA: &str = "gannet.event.v1";
 
 /// Hands out question and answers of DNS events and both ends of flows.
-pub(super) fn keys<'r, S: KeySink<'r>>(record: &'r [u8], sink: &mut S) {
-    json::lines(record, sink, |cursor, sink| {
+pub(super) fn keys<'r, S: KeySink<'r>>(route: &mut Route<Field>, record: &'r [u8], sink: &mut S) {
+    json::rows(record, route, sink, |mut cursor, route, sink| {
         let mut row = Row::default();
-        cursor.row()?;
-        while let Some(key) = cursor.key()? {
-            row.member(Field::read(key), cursor, sink)?;
+        while let Some(member) = cursor.member(route, Level::Row as u8, Field::read)? {
+            row.member(member, &mut cursor, route, sink)?;
         }
         cursor.end()?;
         row.outcome()
@@ -50,7 +49,7 @@ pub(super) fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Optio
 
 /// What a key means to the key scan, wherever it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
+pub(super) enum Field {
     /// Nothing.
     None,
     /// `schema`.
@@ -93,6 +92,27 @@ impl Field {
     }
 }
 
+/// The kinds of objects in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    /// The row itself.
+    Row,
+    /// `dns`.
+    Dns,
+    /// `flow`.
+    Flow,
+    /// An end of a flow.
+    End,
+    /// Any other.
+    Other,
+}
+
+/// Reads a value of no interest.
+#[inline(always)]
+fn pass(cursor: &mut Cursor<'_>, route: &mut Route<Field>, value: Value) -> Result<(), Reject> {
+    cursor.pass(route, value, (Level::Other as u8, Field::None))
+}
+
 /// What the key scan keeps of a row.
 #[derive(Default)]
 struct Row {
@@ -109,8 +129,9 @@ impl Row {
     #[inline(always)]
     fn member<'r, S: KeySink<'r>>(
         &mut self,
-        field: Field,
+        (field, value): (Field, Value),
         cursor: &mut Cursor<'_>,
+        route: &mut Route<Field>,
         sink: &mut S,
     ) -> Result<(), Reject> {
         if field == Field::Schema {
@@ -118,11 +139,11 @@ impl Row {
             let is_ours = |text: &[u8]| text == SCHEMA.as_bytes();
             self.ours = schema.map(|text| text.with_plain(is_ours).unwrap_or(false));
         } else if field == Field::Dns {
-            self.dns = read_dns(cursor, sink)?;
+            self.dns = read_dns(cursor, route, sink)?;
         } else if field == Field::Flow {
-            self.flow = read_flow(cursor, sink)?;
+            self.flow = read_flow(cursor, route, sink)?;
         } else {
-            cursor.skip()?;
+            pass(cursor, route, value)?;
         }
         Ok(())
     }
@@ -144,7 +165,11 @@ impl Row {
 type Read = Option<Result<(), Reject>>;
 
 /// Reads a DNS event, handing out its question and answers.
-fn read_dns<'r, S: KeySink<'r>>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<Read, Reject> {
+fn read_dns<'r, S: KeySink<'r>>(
+    cursor: &mut Cursor<'_>,
+    route: &mut Route<Field>,
+    sink: &mut S,
+) -> Result<Read, Reject> {
     if cursor.null()? {
         return Ok(None);
     }
@@ -152,14 +177,13 @@ fn read_dns<'r, S: KeySink<'r>>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result
     if well_formed {
         // Of several questions or lists of answers the last counts.
         let (mut qname, mut answers) = (true, true);
-        while let Some(key) = cursor.key()? {
-            let field = Field::read(key);
+        while let Some((field, value)) = cursor.member(route, Level::Dns as u8, Field::read)? {
             if field == Field::Question {
                 qname = read_qname(cursor, sink)?;
             } else if field == Field::Answers {
                 answers = read_answers(cursor, sink)?;
             } else {
-                cursor.skip()?;
+                pass(cursor, route, value)?;
             }
         }
         well_formed = qname && answers;
@@ -204,20 +228,23 @@ fn hand_out<'r, S: KeySink<'r>>(answer: &[u8], sink: &mut S) {
 }
 
 /// Reads a flow, handing out both ends.
-fn read_flow<'r, S: KeySink<'r>>(cursor: &mut Cursor<'_>, sink: &mut S) -> Result<Read, Reject> {
+fn read_flow<'r, S: KeySink<'r>>(
+    cursor: &mut Cursor<'_>,
+    route: &mut Route<Field>,
+    sink: &mut S,
+) -> Result<Read, Reject> {
     if cursor.null()? {
         return Ok(None);
     }
     let (mut source, mut destination) = (End::default(), End::default());
     if cursor.object()? {
-        while let Some(key) = cursor.key()? {
-            let field = Field::read(key);
+        while let Some((field, value)) = cursor.member(route, Level::Flow as u8, Field::read)? {
             if field == Field::Source {
-                source = End::read(cursor)?;
+                source = End::read(cursor, route)?;
             } else if field == Field::Destination {
-                destination = End::read(cursor)?;
+                destination = End::read(cursor, route)?;
             } else {
-                cursor.skip()?;
+                pass(cursor, route, value)?;
             }
         }
     }
@@ -241,13 +268,12 @@ struct End<'r> {
 
 impl<'r> End<'r> {
     /// Reads an end; anything but an object is one without address.
-    fn read(cursor: &mut Cursor<'r>) -> Result<Self, Reject> {
+    fn read(cursor: &mut Cursor<'r>, route: &mut Route<Field>) -> Result<Self, Reject> {
         let mut end = Self::default();
         if !cursor.object()? {
             return Ok(end);
         }
-        while let Some(key) = cursor.key()? {
-            let field = Field::read(key);
+        while let Some((field, value)) = cursor.member(route, Level::End as u8, Field::read)? {
             if field == Field::Address {
                 end.ip = cursor.text()?;
             } else if field == Field::Port {
@@ -255,7 +281,7 @@ impl<'r> End<'r> {
                 end.port = if null { None } else { cursor.scalar()? };
                 end.bad_port = !null && end.port.is_none();
             } else {
-                cursor.skip()?;
+                pass(cursor, route, value)?;
             }
         }
         Ok(end)

@@ -35,7 +35,7 @@ pub(super) fn keys<'r, S: KeySink<'r>>(record: &'r [u8], sink: &mut S) {
         let step = match fields.tag() {
             Ok(None) => return,
             Ok(Some(EVENT)) => fields.bytes().map(Some),
-            Ok(Some(other)) => fields.skip(other, KNOWN).map(|()| None),
+            Ok(Some(other)) => fields.skip_unknown(other, KNOWN).map(|()| None),
             Err(Broken) => Err(Broken),
         };
         match step {

@@ -11,23 +11,35 @@ use serde_json::value::RawValue;
 use crate::model::{Endpoint, Event, EventKind, EventTime, FlowEvent, Half, Initiator};
 
 use super::fields::{Members, scalar, text};
-use super::json::{self, Text};
+use super::json::{self, Route, Text};
 use super::text::{TCP, Unit, absent, event_time, has_ports, packed_address, port, protocol, time};
 use super::{KeySink, Outcome, Reject};
 
 /// Hands out both ends of every flow.
-pub(super) fn keys<'r, S: KeySink<'r>>(record: &'r [u8], sink: &mut S) {
-    json::lines(record, sink, |cursor, sink| {
+pub(super) fn keys<'r, S: KeySink<'r>>(route: &mut Route<Field>, record: &'r [u8], sink: &mut S) {
+    json::rows(record, route, sink, |mut cursor, route, sink| {
         let mut ends = Ends::default();
-        cursor.row()?;
-        while let Some(key) = cursor.key()? {
-            let field = key.with_plain(Field::of).unwrap_or(Field::None);
-            ends.note(field, cursor.scalar()?);
+        let read = |key: Text<'_>| key.with_plain(Field::of).unwrap_or(Field::None);
+        while let Some((field, value)) = cursor.member(route, ROW, read)? {
+            match field {
+                Field::None => cursor.pass(route, value, (OTHER, Field::None))?,
+                Field::Source => ends.source = cursor.text()?,
+                Field::SourcePort => ends.source_port = cursor.scalar()?,
+                Field::Destination => ends.destination = cursor.text()?,
+                Field::DestinationPort => ends.destination_port = cursor.scalar()?,
+                Field::Protocol => ends.protocol = cursor.scalar()?,
+            }
         }
         cursor.end()?;
         ends.hand_out(sink).map(|()| Outcome::Event)
     });
 }
+
+/// The level of a row, for the route.
+const ROW: u8 = 0;
+
+/// The level of the objects in it, of which none is of interest.
+const OTHER: u8 = 1;
 
 /// What the key scan keeps of a row.
 #[derive(Default)]
@@ -41,7 +53,7 @@ struct Ends<'r> {
 
 /// What a key means to the key scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
+pub(super) enum Field {
     /// Nothing.
     None,
     /// The source address.
@@ -76,19 +88,6 @@ impl Field {
 }
 
 impl<'r> Ends<'r> {
-    /// Takes over the value of a field.
-    #[inline(always)]
-    fn note(&mut self, field: Field, value: Option<Text<'r>>) {
-        match field {
-            Field::None => {}
-            Field::Source => self.source = value.and_then(Text::if_quoted),
-            Field::SourcePort => self.source_port = value,
-            Field::Destination => self.destination = value.and_then(Text::if_quoted),
-            Field::DestinationPort => self.destination_port = value,
-            Field::Protocol => self.protocol = value,
-        }
-    }
-
     /// Hands out both ends.
     fn hand_out<S: KeySink<'r>>(&self, sink: &mut S) -> Result<(), Reject> {
         let address = |text: Option<Text<'_>>| {

@@ -13,9 +13,8 @@
 //!    is no flow with two addresses while the record as one message is.
 //! 4. Every other record is bare.
 
-use crate::decode::wire::{
-    Broken, Fields, Known, address, begins_message, bytes_tag, port, varint_tag,
-};
+use crate::decode::places::{Places, Wanted};
+use crate::decode::wire::{Broken, Fields, address, begins_message, bytes_tag, port, varint_tag};
 use crate::decode::{ITEMS_MAX, Item, KeySink, Outcome, Reject};
 use crate::model::{Endpoint, Event, EventKind, EventTime, FlowEvent, Half, Initiator, TimeSource};
 
@@ -28,6 +27,15 @@ pub(super) fn keys<'r, S: KeySink<'r>>(record: &'r [u8], sink: &mut S) {
             bytes: record,
             outcome,
         });
+    }
+    // What nearly all records are: rule 2 with a single message.
+    let mut fields = Fields::new(record);
+    if let Ok(message) = fields.bytes()
+        && fields.rest().is_empty()
+        && begins_with_type(message)
+        && !begins_with_type(record)
+    {
+        return item_keys(message, sink);
     }
     match framing(record) {
         Framing::Bare => item_keys(record, sink),
@@ -55,7 +63,8 @@ pub(super) fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Optio
     if item.is_empty() {
         return Err(Reject::Empty);
     }
-    let message = Message::read(item).map_err(|_| Reject::NotProtobuf)?;
+    let mut places = Places::new(item);
+    let message = Message::read(&mut places).map_err(|_| Reject::NotProtobuf)?;
     let Some((source, destination)) = message.ends()? else {
         return Ok(None);
     };
@@ -67,16 +76,18 @@ pub(super) fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Optio
     Ok(Some(Event {
         time,
         time_source,
-        observer: address(message.sampler).map(|sampler| sampler.to_string()),
+        observer: address(message.bytes(Field::Sampler)).map(|sampler| sampler.to_string()),
         hint: None,
-        sampling_rate: message.sampling_rate.max(1),
+        sampling_rate: message.number(Field::SamplingRate).max(1),
         kind: EventKind::Flow(FlowEvent {
             source,
             destination,
-            protocol: u8::try_from(message.proto).ok().filter(|proto| *proto != 0),
+            protocol: u8::try_from(message.number(Field::Proto))
+                .ok()
+                .filter(|proto| *proto != 0),
             forward: Half {
-                packets: known(message.packets),
-                bytes: known(message.bytes),
+                packets: known(message.number(Field::Packets)),
+                bytes: known(message.number(Field::Bytes)),
                 payload: None,
             },
             reverse: None,
@@ -136,12 +147,13 @@ fn prefixed(record: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Whether `message` is a flow with two addresses.
 fn is_flow(message: &[u8]) -> bool {
-    Message::read(message).is_ok_and(|message| matches!(message.ends(), Ok(Some(_))))
+    Message::read(&mut Places::new(message))
+        .is_ok_and(|message| matches!(message.ends(), Ok(Some(_))))
 }
 
 /// Hands the keys of one message to `sink`.
 fn item_keys<'r, S: KeySink<'r>>(message: &'r [u8], sink: &mut S) {
-    let ends = match Message::read(message) {
+    let ends = match Message::read(&mut Places::new(message)) {
         Ok(read) => read.ends(),
         Err(Broken) => Err(Reject::NotProtobuf),
     };
@@ -165,152 +177,143 @@ fn known(count: u64) -> Option<u64> {
     Some(count).filter(|count| *count != 0)
 }
 
-/// The fields of `FlowMessage` that an event needs; what is absent is empty or 0.
-#[derive(Clone, Copy, Debug, Default)]
-struct Message<'m> {
+/// The fields of `FlowMessage` that an event needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
     /// `time_received` of version 1, in seconds.
-    received_sec: u64,
+    ReceivedSec,
     /// `sampling_rate`.
-    sampling_rate: u64,
+    SamplingRate,
     /// `src_addr`.
-    source: &'m [u8],
+    Source,
     /// `dst_addr`.
-    destination: &'m [u8],
+    Destination,
     /// `bytes`.
-    bytes: u64,
+    Bytes,
     /// `packets`.
-    packets: u64,
+    Packets,
     /// `sampler_address`.
-    sampler: &'m [u8],
+    Sampler,
     /// `proto`.
-    proto: u64,
+    Proto,
     /// `src_port`.
-    source_port: u64,
+    SourcePort,
     /// `dst_port`.
-    destination_port: u64,
+    DestinationPort,
     /// `tcp_flags`.
-    tcp_flags: u64,
+    TcpFlags,
     /// `etype`.
-    ethertype: u64,
+    Ethertype,
     /// Field 38: `time_flow_start` of version 1, in seconds; `ip_flags` of later versions.
-    start_sec_or_flags: u64,
+    StartSecOrFlags,
     /// `time_flow_start_ms` of version 1.
-    start_ms: u64,
+    StartMs,
     /// `time_received_ns` of later versions.
-    received_ns: u64,
+    ReceivedNs,
     /// `time_flow_start_ns` of later versions.
-    start_ns: u64,
+    StartNs,
 }
 
-impl<'m> Message<'m> {
-    /// Reads the fields from `message`. Of a field that is there twice the last one counts;
-    /// unknown ones are passed over whatever their type, 104 to 106 among them, which changed it.
-    fn read(message: &'m [u8]) -> Result<Self, Broken> {
-        const RECEIVED_SEC: u32 = varint_tag(2);
-        const SAMPLING_RATE: u32 = varint_tag(3);
-        const SOURCE: u32 = bytes_tag(6);
-        const DESTINATION: u32 = bytes_tag(7);
-        const BYTES: u32 = varint_tag(9);
-        const PACKETS: u32 = varint_tag(10);
-        const SAMPLER: u32 = bytes_tag(11);
-        const PROTO: u32 = varint_tag(20);
-        const SOURCE_PORT: u32 = varint_tag(21);
-        const DESTINATION_PORT: u32 = varint_tag(22);
-        const TCP_FLAGS: u32 = varint_tag(26);
-        const ETHERTYPE: u32 = varint_tag(30);
-        const START_SEC_OR_FLAGS: u32 = varint_tag(38);
-        const START_MS: u32 = varint_tag(63);
-        const RECEIVED_NS: u32 = varint_tag(110);
-        const START_NS: u32 = varint_tag(111);
-        const KNOWN: Known = Known::of(&[
-            RECEIVED_SEC,
-            SAMPLING_RATE,
-            SOURCE,
-            DESTINATION,
-            BYTES,
-            PACKETS,
-            SAMPLER,
-            PROTO,
-            SOURCE_PORT,
-            DESTINATION_PORT,
-            TCP_FLAGS,
-            ETHERTYPE,
-            START_SEC_OR_FLAGS,
-            START_MS,
-            RECEIVED_NS,
-            START_NS,
-        ]);
-        let mut read = Self::default();
-        let mut fields = Fields::new(message);
-        while let Some(tag) = fields.tag()? {
-            match tag {
-                RECEIVED_SEC => read.received_sec = fields.varint()?,
-                SAMPLING_RATE => read.sampling_rate = fields.varint()?,
-                SOURCE => read.source = fields.bytes()?,
-                DESTINATION => read.destination = fields.bytes()?,
-                BYTES => read.bytes = fields.varint()?,
-                PACKETS => read.packets = fields.varint()?,
-                SAMPLER => read.sampler = fields.bytes()?,
-                PROTO => read.proto = fields.varint()?,
-                SOURCE_PORT => read.source_port = fields.varint()?,
-                DESTINATION_PORT => read.destination_port = fields.varint()?,
-                TCP_FLAGS => read.tcp_flags = fields.varint()?,
-                ETHERTYPE => read.ethertype = fields.varint()?,
-                START_SEC_OR_FLAGS => read.start_sec_or_flags = fields.varint()?,
-                START_MS => read.start_ms = fields.varint()?,
-                RECEIVED_NS => read.received_ns = fields.varint()?,
-                START_NS => read.start_ns = fields.varint()?,
-                other => fields.skip(other, KNOWN)?,
-            }
-        }
-        Ok(read)
+/// The tags of all [`Field`]s, in their order.
+static FIELDS: Wanted = Wanted::of(&[
+    varint_tag(2),
+    varint_tag(3),
+    bytes_tag(6),
+    bytes_tag(7),
+    varint_tag(9),
+    varint_tag(10),
+    bytes_tag(11),
+    varint_tag(20),
+    varint_tag(21),
+    varint_tag(22),
+    varint_tag(26),
+    varint_tag(30),
+    varint_tag(38),
+    varint_tag(63),
+    varint_tag(110),
+    varint_tag(111),
+]);
+
+/// A `FlowMessage`, whose values are read when they are asked for.
+#[derive(Debug)]
+struct Message<'p, 'm>(&'p Places<'m>);
+
+impl<'p, 'm> Message<'p, 'm> {
+    /// Finds the fields in the message of `places`. Of a field that is there twice the last one counts; unknown
+    /// ones are passed over whatever their type, 104 to 106 among them, which changed it.
+    #[inline]
+    fn read(places: &'p mut Places<'m>) -> Result<Self, Broken> {
+        FIELDS.find(places)?;
+        Ok(Self(places))
+    }
+
+    /// A number; 0 if it is absent.
+    #[inline]
+    fn number(&self, field: Field) -> u64 {
+        self.0.varint(field as usize)
+    }
+
+    /// Bytes; none if they are absent.
+    #[inline]
+    fn bytes(&self, field: Field) -> &'m [u8] {
+        self.0.bytes(field as usize)
     }
 
     /// Source and destination; none if the message says that it is not about IP.
+    #[inline]
     fn ends(&self) -> Result<Option<(Endpoint, Endpoint)>, Reject> {
-        const NOT_SAID: u64 = 0;
-        const IPV4: u64 = 0x0800;
-        const IPV6: u64 = 0x86dd;
-        if self.source.is_empty() || self.destination.is_empty() {
-            let ip = matches!(self.ethertype, NOT_SAID | IPV4 | IPV6);
-            let bare = self.source.is_empty() && self.destination.is_empty();
-            return if bare && !ip {
+        let (source, destination) = (self.bytes(Field::Source), self.bytes(Field::Destination));
+        if source.is_empty() || destination.is_empty() {
+            let bare = source.is_empty() && destination.is_empty();
+            return if bare && !self.may_be_ip() {
                 Ok(None)
             } else {
                 Err(Reject::Schema)
             };
         }
-        let end = |bytes, number| {
-            let ip = address(bytes).ok_or(Reject::BadAddress)?;
-            let port = if self.is_icmp() { None } else { port(number) };
-            Ok(Endpoint { ip, port })
+        let source = address(source).ok_or(Reject::BadAddress)?;
+        let destination = address(destination).ok_or(Reject::BadAddress)?;
+        let has_ports = !self.is_icmp();
+        let end = |ip, port_field| Endpoint {
+            ip,
+            port: port(self.number(port_field)).filter(|_| has_ports),
         };
         Ok(Some((
-            end(self.source, self.source_port)?,
-            end(self.destination, self.destination_port)?,
+            end(source, Field::SourcePort),
+            end(destination, Field::DestinationPort),
         )))
     }
 
+    /// Whether the message may be about IP, by its ethertype.
+    fn may_be_ip(&self) -> bool {
+        const NOT_SAID: u64 = 0;
+        const IPV4: u64 = 0x0800;
+        const IPV6: u64 = 0x86dd;
+        matches!(self.number(Field::Ethertype), NOT_SAID | IPV4 | IPV6)
+    }
+
     /// Whether the ports, if any, are none: ICMP types and codes come in their place.
+    #[inline]
     fn is_icmp(&self) -> bool {
-        matches!(self.proto, 1 | 58)
+        matches!(self.number(Field::Proto), 1 | 58)
     }
 
     /// When the flow began, else when it was received. Field 2 tells version 1 from the later
     /// ones, unless field 110 speaks for these.
     fn time(&self) -> Option<EventTime> {
-        if self.received_ns == 0 && self.received_sec != 0 {
-            return instant(self.start_ms, 1_000_000)
-                .or_else(|| instant(self.start_sec_or_flags, 1_000_000_000))
-                .or_else(|| instant(self.received_sec, 1_000_000_000));
+        let of = |field, unit_ns| instant(self.number(field), unit_ns);
+        if self.number(Field::ReceivedNs) == 0 && self.number(Field::ReceivedSec) != 0 {
+            return of(Field::StartMs, 1_000_000)
+                .or_else(|| of(Field::StartSecOrFlags, 1_000_000_000))
+                .or_else(|| of(Field::ReceivedSec, 1_000_000_000));
         }
-        instant(self.start_ns, 1).or_else(|| instant(self.received_ns, 1))
+        of(Field::StartNs, 1).or_else(|| of(Field::ReceivedNs, 1))
     }
 
     /// The low eight TCP flags; none for other protocols and when there are none.
     fn tcp_flags(&self) -> Option<u8> {
-        let flags = u8::try_from(self.tcp_flags & 0xff).ok()?;
-        (self.proto == 6 && flags != 0).then_some(flags)
+        let flags = u8::try_from(self.number(Field::TcpFlags) & 0xff).ok()?;
+        (self.number(Field::Proto) == 6 && flags != 0).then_some(flags)
     }
 
     /// Who started it: a SYN without an ACK comes from who did.

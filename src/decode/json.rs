@@ -8,9 +8,14 @@
 use memchr::memchr;
 
 use super::{ITEMS_MAX, Item, JSON_DEPTH_MAX, KeySink, Outcome, Reject};
-use scan::{after_number, quote, special_end, trimmed, unescape, without_white};
+use route::Context;
+pub(super) use route::{Route, Value};
+use scan::{after_bare, quote, special_end, trimmed, unescape, without_white};
+use vector::{Survey, survey};
 
+mod route;
 mod scan;
+mod vector;
 
 /// Most bytes of a string with escapes that are undone: enough for every name that
 /// `model::DomainName::parse` can accept (4 × 253 bytes of UTF-8, each written `\xHH`).
@@ -19,13 +24,14 @@ pub(super) const PLAIN_LEN_MAX: usize = 4096;
 /// What some writers put before the first byte of a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Walks the lines of `record`: each line that is not blank is one item, which `row` reads and
-/// whose end goes to `sink`. A record without any is one item, rejected as empty; what follows
+/// Walks the lines of `record`: each line that is not blank is one item, which `row` reads by
+/// the `route` and whose end goes to `sink`. A record without any is one item, rejected as empty; what follows
 /// [`ITEMS_MAX`] lines is one item, rejected as too many. O(`record.len()`).
-pub(super) fn lines<'r, S: KeySink<'r>>(
+pub(super) fn rows<'r, F: Copy, S: KeySink<'r>>(
     record: &'r [u8],
+    route: &mut Route<F>,
     sink: &mut S,
-    mut row: impl FnMut(&mut Cursor<'r>, &mut S) -> Result<Outcome, Reject>,
+    mut row: impl FnMut(Cursor<'r>, &mut Route<F>, &mut S) -> Result<Outcome, Reject>,
 ) {
     let mut rest = trimmed(record.strip_prefix(BYTE_ORDER_MARK).unwrap_or(record));
     if rest.is_empty() {
@@ -48,7 +54,12 @@ pub(super) fn lines<'r, S: KeySink<'r>>(
             });
         }
         items += 1;
-        let outcome = row(&mut Cursor::new(bytes), sink).unwrap_or_else(Outcome::Rejected);
+        let mut cursor = Cursor::new(bytes);
+        route.restart();
+        let entered = cursor.row();
+        let outcome = entered
+            .and_then(|()| row(cursor, route, sink))
+            .unwrap_or_else(Outcome::Rejected);
         sink.end(Item { bytes, outcome });
         rest = trimmed(after);
     }
@@ -120,7 +131,7 @@ pub(super) struct Cursor<'r> {
     /// What is not yet read.
     rest: &'r [u8],
     /// How many objects and lists are open.
-    depth: usize,
+    depth: u32,
     /// Whether nothing was read since the last of them was opened.
     opened: bool,
     /// What bytes the row has.
@@ -143,17 +154,17 @@ impl Bytes {
     /// Looks at all bytes of `row`.
     #[inline]
     fn of(row: &[u8]) -> Self {
-        let (mut special, mut high) = (0, 0);
-        for &byte in row {
-            special |= u8::from(byte == b'\\') | u8::from(byte < 0x20);
-            high |= byte;
-        }
-        if !high.is_ascii() && std::str::from_utf8(row).is_err() {
+        let Survey {
+            lowest,
+            high,
+            backslash,
+        } = survey(row);
+        if high && std::str::from_utf8(row).is_err() {
             Self::Invalid
-        } else if special == 0 {
-            Self::Plain
-        } else {
+        } else if lowest < 0x20 || backslash {
             Self::Special
+        } else {
+            Self::Plain
         }
     }
 }
@@ -223,6 +234,50 @@ impl<'r> Cursor<'r> {
         key.map(Some).ok_or(Reject::NotJson)
     }
 
+    /// Reads the next key of an object as [`Self::key`] does and says what it means, by what the
+    /// `route` remembers or by `read`; at the end of the object leaves it and returns `None`.
+    /// The value that follows is for [`Self::pass`], or read as any other.
+    ///
+    /// `level` is a number for the kind of object: keys of objects of one number must mean the
+    /// same.
+    #[inline(always)]
+    pub(super) fn member<F: Copy>(
+        &mut self,
+        route: &mut Route<F>,
+        level: u8,
+        read: impl FnOnce(Text<'r>) -> F,
+    ) -> Result<Option<(F, Value)>, Reject> {
+        if let [b'}', after @ ..] = self.rest {
+            self.rest = after;
+            self.opened = false;
+            self.depth -= 1;
+            return Ok(None);
+        }
+        let context = Context::new(level, self.opened);
+        if let Some(known) = route.expect(self.rest, context) {
+            self.rest = self.rest.get(known.key_len..).ok_or(Reject::NotJson)?;
+            self.opened = false;
+            return Ok(Some((known.meaning, known.value)));
+        }
+        let (after, key) = self.behind_key()?;
+        let len = self.rest.len() - after.rest.len();
+        let Some(meaning) = key.map(read) else {
+            *self = after;
+            return Ok(None);
+        };
+        let value = route.learn(self.rest.get(..len).unwrap_or_default(), context, meaning);
+        *self = after;
+        Ok(Some((meaning, value)))
+    }
+
+    /// A cursor behind the next key, and the key: [`Self::key`] where it is rarely needed.
+    #[cold]
+    #[inline(never)]
+    fn behind_key(mut self) -> Result<(Self, Option<Text<'r>>), Reject> {
+        let key = self.key()?;
+        Ok((self, key))
+    }
+
     /// Whether another element of a list follows; at its end leaves it.
     #[inline(always)]
     pub(super) fn element(&mut self) -> Result<bool, Reject> {
@@ -232,7 +287,20 @@ impl<'r> Cursor<'r> {
     /// Reads a string; any other value is skipped and is `None`.
     #[inline(always)]
     pub(super) fn text(&mut self) -> Result<Option<Text<'r>>, Reject> {
-        Ok(self.scalar()?.and_then(Text::if_quoted))
+        if self.bytes == Bytes::Plain
+            && let Some(rest) = self.rest.strip_prefix(b"\"")
+        {
+            let (raw, after) = rest.split_at_checked(quote(rest)).ok_or(Reject::NotJson)?;
+            self.rest = after.get(1..).ok_or(Reject::NotJson)?;
+            return Ok(Some(Text {
+                raw,
+                escaped: false,
+                quoted: true,
+            }));
+        }
+        let (after, value) = self.behind_scalar()?;
+        *self = after;
+        Ok(value.and_then(Text::if_quoted))
     }
 
     /// Reads a string, number, `true` or `false`; any other value is skipped and is `None`.
@@ -257,10 +325,70 @@ impl<'r> Cursor<'r> {
         Ok((first != b'n').then_some(text))
     }
 
+    /// [`Self::scalar`], where it is rarely needed.
+    #[inline(never)]
+    fn behind_scalar(mut self) -> Result<(Self, Option<Text<'r>>), Reject> {
+        let value = self.scalar()?;
+        Ok((self, value))
+    }
+
+    /// Reads the value of a member and forgets it. The members of objects are read by the
+    /// `route`, as those of a `level` on which keys mean `nothing`.
+    #[inline(always)]
+    pub(super) fn pass<F: Copy>(
+        &mut self,
+        route: &mut Route<F>,
+        value: Value,
+        (level, nothing): (u8, F),
+    ) -> Result<(), Reject> {
+        if value.len > 0 {
+            self.rest = self.rest.get(value.len..).ok_or(Reject::NotJson)?;
+            return Ok(());
+        }
+        let before = self.rest;
+        if self.rest.first() == Some(&b'{') {
+            *self = self.behind_object(route, level, nothing)?;
+            return Ok(());
+        }
+        self.skip()?;
+        let len = before.len() - self.rest.len();
+        if let Some(bytes) = before.get(..=len) {
+            route.learn_value(value, bytes);
+        }
+        Ok(())
+    }
+
+    /// A cursor behind the object that starts here. Recursion ends at [`JSON_DEPTH_MAX`].
+    #[inline(never)]
+    fn behind_object<F: Copy>(
+        mut self,
+        route: &mut Route<F>,
+        level: u8,
+        nothing: F,
+    ) -> Result<Self, Reject> {
+        self.object()?;
+        while let Some((_, value)) = self.member(route, level, |_| nothing)? {
+            self.pass(route, value, (level, nothing))?;
+        }
+        Ok(self)
+    }
+
     /// Reads any value and forgets it.
     #[inline(always)]
     pub(super) fn skip(&mut self) -> Result<(), Reject> {
-        self.scalar().map(|_| ())
+        if self.bytes == Bytes::Plain
+            && let Some(after) = self.rest.strip_prefix(b"\"")
+        {
+            let after = after.get(quote(after) + 1..);
+            self.rest = after.ok_or(Reject::NotJson)?;
+            return Ok(());
+        }
+        if let Some(after) = after_bare(self.rest) {
+            self.rest = after;
+            return Ok(());
+        }
+        (*self, _) = self.behind_scalar()?;
+        Ok(())
     }
 
     /// Reads `null` if it stands here; says whether it does.
@@ -303,7 +431,7 @@ impl<'r> Cursor<'r> {
             return self.skip().map(|()| false);
         }
         self.depth += 1;
-        if self.depth > JSON_DEPTH_MAX {
+        if self.depth as usize > JSON_DEPTH_MAX {
             return Err(Reject::TooDeep);
         }
         self.opened = true;
@@ -379,13 +507,7 @@ impl<'r> Cursor<'r> {
     /// Reads a number, `true`, `false` or `null`.
     #[inline(always)]
     fn bare(&mut self) -> Option<&'r [u8]> {
-        let (&first, after) = self.rest.split_first()?;
-        let after = match first {
-            b't' => after.strip_prefix(b"rue"),
-            b'f' => after.strip_prefix(b"alse"),
-            b'n' => after.strip_prefix(b"ull"),
-            _ => after_number(self.rest),
-        }?;
+        let after = after_bare(self.rest)?;
         let raw = self.rest.get(..self.rest.len() - after.len());
         self.rest = after;
         raw

@@ -22,6 +22,7 @@ mod gannet_protobuf;
 mod goflow2_json;
 mod goflow2_protobuf;
 mod json;
+mod places;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -31,6 +32,7 @@ mod zeek_json;
 use std::net::IpAddr;
 
 use crate::model::{Event, EventFormat, EventTime};
+use json::Route;
 
 /// Walks records of one stream for their keys. It may remember what records of its stream look
 /// like, which makes the walk faster and never changes what it finds.
@@ -41,13 +43,13 @@ pub struct KeyScanner(Face);
 #[derive(Debug)]
 enum Face {
     /// `zeek-json`.
-    ZeekJson,
+    ZeekJson(Route<zeek_json::Field>),
     /// `dns-collector-json`.
-    DnsCollectorJson,
+    DnsCollectorJson(Route<dns_collector_json::Place>),
     /// `goflow2-json`.
-    Goflow2Json,
+    Goflow2Json(Route<goflow2_json::Field>),
     /// `gannet-json`.
-    GannetJson,
+    GannetJson(Route<gannet_json::Field>),
     /// `dnstap`.
     Dnstap,
     /// `goflow2-protobuf`.
@@ -60,10 +62,10 @@ impl KeyScanner {
     /// A scanner that remembers nothing yet.
     pub fn new(format: EventFormat) -> Self {
         Self(match format {
-            EventFormat::ZeekJson => Face::ZeekJson,
-            EventFormat::DnsCollectorJson => Face::DnsCollectorJson,
-            EventFormat::Goflow2Json => Face::Goflow2Json,
-            EventFormat::GannetJson => Face::GannetJson,
+            EventFormat::ZeekJson => Face::ZeekJson(Route::new()),
+            EventFormat::DnsCollectorJson => Face::DnsCollectorJson(Route::new()),
+            EventFormat::Goflow2Json => Face::Goflow2Json(Route::new()),
+            EventFormat::GannetJson => Face::GannetJson(Route::new()),
             EventFormat::Dnstap => Face::Dnstap,
             EventFormat::Goflow2Protobuf => Face::Goflow2Protobuf,
             EventFormat::GannetProtobuf => Face::GannetProtobuf,
@@ -74,10 +76,10 @@ impl KeyScanner {
     /// O(`record.len()`).
     pub fn keys<'r, S: KeySink<'r>>(&mut self, record: &'r [u8], sink: &mut S) {
         match &mut self.0 {
-            Face::ZeekJson => zeek_json::keys(record, sink),
-            Face::DnsCollectorJson => dns_collector_json::keys(record, sink),
-            Face::Goflow2Json => goflow2_json::keys(record, sink),
-            Face::GannetJson => gannet_json::keys(record, sink),
+            Face::ZeekJson(route) => zeek_json::keys(route, record, sink),
+            Face::DnsCollectorJson(route) => dns_collector_json::keys(route, record, sink),
+            Face::Goflow2Json(route) => goflow2_json::keys(route, record, sink),
+            Face::GannetJson(route) => gannet_json::keys(route, record, sink),
             Face::Dnstap => dnstap::keys(record, sink),
             Face::Goflow2Protobuf => goflow2_protobuf::keys(record, sink),
             Face::GannetProtobuf => gannet_protobuf::keys(record, sink),

@@ -22,8 +22,71 @@ pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
     if !text.iter().take(5).any(|&byte| byte == b':') {
         return None;
     }
-    let address: Ipv6Addr = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(unmapped(IpAddr::V6(address)))
+    ipv6(text).map(|address| unmapped(IpAddr::V6(address)))
+}
+
+/// The IPv6 address that `text` writes: up to eight groups of hexadecimal digits, one gap, and
+/// perhaps an IPv4 address in place of the last two groups.
+fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
+    let mut groups = [0_u16; 8];
+    let mut count = 0;
+    let mut gap = None;
+    let mut rest = text;
+    if let Some(after) = rest.strip_prefix(b"::") {
+        (rest, gap) = (after, Some(0));
+    }
+    while gap != Some(count) || !rest.is_empty() {
+        let (group, after) = hex_group(rest)?;
+        if let [b'.', ..] = after {
+            let [a, b, c, d] = ipv4(rest)?.octets();
+            for pair in [[a, b], [c, d]] {
+                *groups.get_mut(count)? = u16::from_be_bytes(pair);
+                count += 1;
+            }
+            break;
+        }
+        *groups.get_mut(count)? = group;
+        count += 1;
+        rest = match after {
+            [] => break,
+            [b':', b':', after @ ..] if gap.is_none() => {
+                gap = Some(count);
+                after
+            }
+            [b':', after @ ..] if !after.is_empty() => after,
+            _ => return None,
+        };
+    }
+    match gap {
+        None if count == groups.len() => {}
+        // A gap stands for one group at least.
+        Some(gap) if count < groups.len() => {
+            let missing = groups.len() - count;
+            groups.get_mut(gap..)?.rotate_right(missing);
+        }
+        Some(_) | None => return None,
+    }
+    Some(groups.into())
+}
+
+/// One to four hexadecimal digits as a number, and what follows them.
+#[inline]
+fn hex_group(text: &[u8]) -> Option<(u16, &[u8])> {
+    let (mut group, mut rest) = (0_u16, text);
+    while let [byte, after @ ..] = rest {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => break,
+        };
+        if text.len() - rest.len() == 4 {
+            return None;
+        }
+        group = group << 4 | u16::from(digit);
+        rest = after;
+    }
+    (rest.len() < text.len()).then_some((group, rest))
 }
 
 /// The IPv4 address that `text` writes: four decimal numbers without leading zeros.
@@ -372,6 +435,15 @@ mod tests {
         #[test]
         fn addresses_are_those_of_the_model(text in "[0-9a-f.:]{0,18}") {
             prop_assert_eq!(address(text.as_bytes()), parse_address(&text).ok());
+        }
+
+        #[test]
+        fn long_addresses_are_those_of_the_model(
+            groups in proptest::collection::vec("[0-9a-fA-F]{0,5}", 0..10),
+            tail in "(:|::)?([0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]\\.[0-9])?",
+        ) {
+            let text = groups.join(":") + &tail;
+            prop_assert_eq!(address(text.as_bytes()), parse_address(&text).ok(), "{}", text);
         }
 
         #[test]

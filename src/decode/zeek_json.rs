@@ -8,20 +8,16 @@
 
 use crate::model::{Event, EventTime};
 
-use super::json::{self, Cursor, Text};
+use super::json::{self, Cursor, Route, Text};
 use super::{KeySink, Outcome, Reject, text};
 
 mod full;
 
 /// Hands out queries and answers of `dns` rows and both ends of `conn` rows.
-pub(super) fn keys<'r, S: KeySink<'r>>(record: &'r [u8], sink: &mut S) {
-    json::lines(record, sink, |cursor, sink| {
+pub(super) fn keys<'r, S: KeySink<'r>>(route: &mut Route<Field>, record: &'r [u8], sink: &mut S) {
+    json::rows(record, route, sink, |cursor, route, sink| {
         let mut row = Row::default();
-        cursor.row()?;
-        while let Some(key) = cursor.key()? {
-            row.member(Level::Root, key, cursor, sink)?;
-        }
-        cursor.end()?;
+        row.members(Level::Root, cursor, route, sink)?.end()?;
         row.finish(sink)
     });
 }
@@ -96,11 +92,13 @@ enum Level {
     Tagged,
     /// In the object `id`.
     Id,
+    /// In an object of no interest.
+    Other,
 }
 
 /// What a key means to the key scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
+pub(super) enum Field {
     /// Nothing.
     None,
     /// The question.
@@ -111,10 +109,14 @@ enum Field {
     DnsSign,
     /// That this is a `conn` row.
     ConnSign,
-    /// The address of one end.
-    Host(Side),
-    /// The port of one end.
-    Port(Side),
+    /// The address of the originator.
+    SourceHost,
+    /// The port of the originator.
+    SourcePort,
+    /// The address of the responder.
+    DestinationHost,
+    /// The port of the responder.
+    DestinationPort,
     /// The name of the transport.
     Protocol,
     /// The number of the transport.
@@ -123,17 +125,10 @@ enum Field {
     Path,
     /// The object of addresses and ports.
     Id,
-    /// The log type that may wrap a row.
-    Tag(Log),
-}
-
-/// One of the two ends of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
-    /// The originator.
-    Source,
-    /// The responder.
-    Destination,
+    /// `dns`, which may wrap a row.
+    DnsTag,
+    /// `conn`, which may wrap a row.
+    ConnTag,
 }
 
 impl Field {
@@ -155,7 +150,8 @@ impl Field {
             13 if matches!(key, b"orig_ip_bytes" | b"resp_ip_bytes") => Self::ConnSign,
             3..=7 => match Log::from_path(key) {
                 Log::Other => Self::None,
-                log @ (Log::Dns | Log::Conn) => Self::Tag(log),
+                Log::Dns => Self::DnsTag,
+                Log::Conn => Self::ConnTag,
             },
             _ => Self::None,
         }
@@ -164,10 +160,10 @@ impl Field {
     /// What a key of the object `id` means.
     fn of_id(key: &[u8]) -> Self {
         match key {
-            b"orig_h" => Self::Host(Side::Source),
-            b"orig_p" => Self::Port(Side::Source),
-            b"resp_h" => Self::Host(Side::Destination),
-            b"resp_p" => Self::Port(Side::Destination),
+            b"orig_h" => Self::SourceHost,
+            b"orig_p" => Self::SourcePort,
+            b"resp_h" => Self::DestinationHost,
+            b"resp_p" => Self::DestinationPort,
             _ => Self::None,
         }
     }
@@ -176,10 +172,10 @@ impl Field {
     #[inline]
     fn of_nine(key: &[u8]) -> Self {
         match key {
-            b"id.orig_h" | b"id_orig_h" => Self::Host(Side::Source),
-            b"id.orig_p" | b"id_orig_p" => Self::Port(Side::Source),
-            b"id.resp_h" | b"id_resp_h" => Self::Host(Side::Destination),
-            b"id.resp_p" | b"id_resp_p" => Self::Port(Side::Destination),
+            b"id.orig_h" | b"id_orig_h" => Self::SourceHost,
+            b"id.orig_p" | b"id_orig_p" => Self::SourcePort,
+            b"id.resp_h" | b"id_resp_h" => Self::DestinationHost,
+            b"id.resp_p" | b"id_resp_p" => Self::DestinationPort,
             b"orig_pkts" | b"resp_pkts" => Self::ConnSign,
             _ => Self::None,
         }
@@ -204,47 +200,57 @@ struct End<'r> {
 }
 
 impl<'r> Row<'r> {
-    /// Reads the value of `key`.
+    /// Reads the members of an object that was gone into; says where it ends.
     #[inline(always)]
-    fn member<S: KeySink<'r>>(
+    fn members<S: KeySink<'r>>(
         &mut self,
         level: Level,
-        key: Text<'r>,
-        cursor: &mut Cursor<'r>,
+        mut cursor: Cursor<'r>,
+        route: &mut Route<Field>,
         sink: &mut S,
-    ) -> Result<(), Reject> {
-        let field = key.with_plain(Field::of).unwrap_or(Field::None);
-        self.signs.dns |= matches!(field, Field::Query | Field::Answers | Field::DnsSign);
-        self.signs.conn |= field == Field::ConnSign;
-        if field == Field::Answers {
-            return hand_out_list(cursor, sink);
-        }
-        if field == Field::Id {
-            *cursor = self.id(*cursor)?;
-            return Ok(());
-        }
-        if let (Field::Tag(log), Level::Root) = (field, level) {
-            *cursor = self.tagged(log, *cursor, sink)?;
-            return Ok(());
-        }
-        let value = cursor.scalar()?;
-        let text = value.and_then(Text::if_quoted);
-        match field {
-            Field::Query => {
-                text.map(|text| text.with_plain(|query| sink.name(query)));
+    ) -> Result<Cursor<'r>, Reject> {
+        let read = |key: Text<'_>| key.with_plain(Field::of).unwrap_or(Field::None);
+        while let Some((field, value)) = cursor.member(route, level as u8, read)? {
+            match field {
+                Field::None => cursor.pass(route, value, NOTHING)?,
+                Field::Id => cursor = self.id(cursor, route)?,
+                Field::DnsTag if level == Level::Root => {
+                    cursor = self.tagged(Log::Dns, cursor, route, sink)?;
+                }
+                Field::ConnTag if level == Level::Root => {
+                    cursor = self.tagged(Log::Conn, cursor, route, sink)?;
+                }
+                Field::DnsTag | Field::ConnTag => cursor.pass(route, value, NOTHING)?,
+                Field::Query => {
+                    self.signs.dns = true;
+                    let text = cursor.text()?;
+                    text.map(|text| text.with_plain(|query| sink.name(query)));
+                }
+                Field::Answers => {
+                    self.signs.dns = true;
+                    hand_out_list(&mut cursor, sink)?;
+                }
+                Field::DnsSign => {
+                    self.signs.dns = true;
+                    cursor.pass(route, value, NOTHING)?;
+                }
+                Field::ConnSign => {
+                    self.signs.conn = true;
+                    cursor.pass(route, value, NOTHING)?;
+                }
+                Field::SourceHost => self.source.host = cursor.text()?,
+                Field::SourcePort => self.source.port = cursor.scalar()?,
+                Field::DestinationHost => self.destination.host = cursor.text()?,
+                Field::DestinationPort => self.destination.port = cursor.scalar()?,
+                Field::Protocol => self.protocol = cursor.text()?,
+                Field::ProtocolNumber => self.protocol_number = cursor.scalar()?,
+                Field::Path => {
+                    let log = cursor.text()?.map(|path| path.with_plain(Log::from_path));
+                    self.signs.named = log.map(|log| log.unwrap_or(Log::Other));
+                }
             }
-            Field::Host(side) => self.end(side).host = text,
-            Field::Port(side) => self.end(side).port = value,
-            Field::Protocol => self.protocol = text,
-            Field::ProtocolNumber => self.protocol_number = value,
-            Field::Path => {
-                let log = text.map(|path| path.with_plain(Log::from_path));
-                self.signs.named = log.map(|log| log.unwrap_or(Log::Other));
-            }
-            Field::None | Field::DnsSign | Field::ConnSign => {}
-            Field::Answers | Field::Id | Field::Tag(_) => {}
         }
-        Ok(())
+        Ok(cursor)
     }
 
     /// Reads the row that a log type wraps; says where it ends.
@@ -253,12 +259,11 @@ impl<'r> Row<'r> {
         &mut self,
         log: Log,
         mut cursor: Cursor<'r>,
+        route: &mut Route<Field>,
         sink: &mut S,
     ) -> Result<Cursor<'r>, Reject> {
         if cursor.object()? {
-            while let Some(key) = cursor.key()? {
-                self.member(Level::Tagged, key, &mut cursor, sink)?;
-            }
+            cursor = self.members(Level::Tagged, cursor, route, sink)?;
             self.signs.tag = Some(log);
         }
         Ok(cursor)
@@ -266,28 +271,27 @@ impl<'r> Row<'r> {
 
     /// Reads the object of addresses and ports; says where it ends.
     #[inline(never)]
-    fn id(&mut self, mut cursor: Cursor<'r>) -> Result<Cursor<'r>, Reject> {
+    fn id(
+        &mut self,
+        mut cursor: Cursor<'r>,
+        route: &mut Route<Field>,
+    ) -> Result<Cursor<'r>, Reject> {
         if !cursor.object()? {
             return Ok(cursor);
         }
-        while let Some(key) = cursor.key()? {
-            let field = key.with_plain(Field::of_id).unwrap_or(Field::None);
-            let value = cursor.scalar()?;
-            if let Field::Host(side) = field {
-                self.end(side).host = value.and_then(Text::if_quoted);
-            } else if let Field::Port(side) = field {
-                self.end(side).port = value;
+        let read = |key: Text<'_>| key.with_plain(Field::of_id).unwrap_or(Field::None);
+        while let Some((field, _)) = cursor.member(route, Level::Id as u8, read)? {
+            if field == Field::None {
+                cursor.skip()?;
+            } else if matches!(field, Field::SourceHost | Field::DestinationHost) {
+                let host = cursor.text()?;
+                self.end(field).host = host;
+            } else {
+                let port = cursor.scalar()?;
+                self.end(field).port = port;
             }
         }
         Ok(cursor)
-    }
-
-    /// One end of the connection.
-    fn end(&mut self, side: Side) -> &mut End<'r> {
-        match side {
-            Side::Source => &mut self.source,
-            Side::Destination => &mut self.destination,
-        }
     }
 
     /// Says what the row is, handing out both ends if it is a connection.
@@ -298,6 +302,15 @@ impl<'r> Row<'r> {
             Log::Dns => Ok(Outcome::Event),
             Log::Conn => self.hand_out_ends(sink).map(|()| Outcome::Event),
             Log::Other => Ok(Outcome::Ignored),
+        }
+    }
+
+    /// The end that a field belongs to.
+    fn end(&mut self, field: Field) -> &mut End<'r> {
+        if matches!(field, Field::SourceHost | Field::SourcePort) {
+            &mut self.source
+        } else {
+            &mut self.destination
         }
     }
 
@@ -326,6 +339,9 @@ impl<'r> Row<'r> {
         Ok(())
     }
 }
+
+/// What a key means in an object of no interest.
+const NOTHING: (u8, Field) = (Level::Other as u8, Field::None);
 
 /// Hands out the elements of `answers`.
 #[inline(always)]

@@ -7,8 +7,8 @@ mod record;
 mod tests;
 
 use super::ParseOptions;
+use super::blocks::{LINE_BYTES_MAX, Line, Lines};
 use super::error::FeedError;
-use super::read::{LINE_BYTES_MAX, Line, Lines};
 use super::reason::{self, Reason};
 use super::rows::{Facts, Row, Rows, Tags};
 use crate::model::{EventTime, IndicatorState, Named, Role};

@@ -2,11 +2,18 @@
 //! built beside whatever is in use. One feed that cannot be used fails the load.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{FeedError, FeedReport, ParseOptions, Reason, parse};
+use super::blocks::BLOCK_BYTES;
+use super::crew;
+use super::parsed::{Progress, Target};
+use super::steps::{Job, Step, Steps};
+use super::{FeedError, FeedReport, ParseOptions};
 use crate::config::FeedConfig;
-use crate::snapshot::{BuildError, BuildOptions, FeedInfo, Refusal, Snapshot, SnapshotBuilder};
+use crate::snapshot::{
+    BuildError, BuildOptions, FeedId, FeedInfo, Snapshot, SnapshotBuilder, Vetter,
+};
 
 /// A snapshot with what its feeds held.
 #[derive(Debug)]
@@ -60,7 +67,18 @@ impl LoadError {
     }
 }
 
-/// Loads `feeds`. All feeds are read even if one fails, so that every mistake shows at once.
+/// Most threads that load feeds: the one that builds has no use for more.
+pub const THREADS_MAX: usize = 8;
+
+/// How many threads load feeds where nobody says: as many as this process may use at once, but
+/// of many not all, since loading is never the most urgent that they have to do.
+pub fn threads() -> usize {
+    let available = thread::available_parallelism().map_or(1, usize::from);
+    (available - available / 4).clamp(1, THREADS_MAX)
+}
+
+/// Loads `feeds` with [`threads`]. All feeds are read even if one fails, so that every mistake
+/// shows at once.
 ///
 /// # Errors
 /// Every [`LoadError`], at least one.
@@ -69,19 +87,27 @@ pub fn load(
     options: BuildOptions,
     generation: u64,
 ) -> Result<Loaded, Vec<LoadError>> {
+    load_on(threads(), feeds, options, generation)
+}
+
+/// As [`load`], on so many threads, this one among them. The snapshot and all that is counted
+/// are the same for any number.
+///
+/// # Errors
+/// Every [`LoadError`], at least one.
+pub fn load_on(
+    threads: usize,
+    feeds: &[FeedConfig],
+    options: BuildOptions,
+    generation: u64,
+) -> Result<Loaded, Vec<LoadError>> {
     let started = Instant::now();
-    let mut builder = SnapshotBuilder::new(options);
-    let mut loaded = Vec::with_capacity(feeds.len());
-    let mut errors = Vec::new();
-    for feed in feeds {
-        match load_feed(feed, &mut builder) {
-            Ok(feed) => loaded.push(feed),
-            Err(error) => errors.push(error),
-        }
-    }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
+    let builder = SnapshotBuilder::new(options);
+    let plan = Plan {
+        threads,
+        block_bytes: BLOCK_BYTES,
+    };
+    let (builder, loaded) = fill(plan, feeds, builder)?;
     let snapshot = builder
         .build(generation)
         .map_err(|error| vec![LoadError::Build(error)])?;
@@ -92,33 +118,105 @@ pub fn load(
     })
 }
 
-fn load_feed(feed: &FeedConfig, builder: &mut SnapshotBuilder) -> Result<LoadedFeed, LoadError> {
-    let id = builder.add_feed(FeedInfo {
-        name: Arc::from(feed.name.as_str()),
-        victim: feed.victim,
-        grace: feed.grace,
-        ignore_ports: feed.ignore_ports,
-        overrides: feed.overrides,
+/// How the work is divided.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    /// Threads, this one among them.
+    pub(super) threads: usize,
+    /// Bytes of a block.
+    pub(super) block_bytes: usize,
+}
+
+/// Adds all feeds with their rows to a builder.
+pub(super) fn fill(
+    plan: Plan,
+    feeds: &[FeedConfig],
+    mut builder: SnapshotBuilder,
+) -> Result<(SnapshotBuilder, Vec<LoadedFeed>), Vec<LoadError>> {
+    let ids: Vec<FeedId> = feeds
+        .iter()
+        .map(|feed| builder.add_feed(feed_info(feed)))
+        .collect();
+    let vetters: Vec<Option<Vetter>> = ids.iter().map(|&id| builder.vetter(id)).collect();
+    let jobs: Vec<Job<'_>> = feeds
+        .iter()
+        .map(|feed| Job {
+            path: &feed.path,
+            options: ParseOptions::of(feed),
+        })
+        .collect();
+    let mut rest = jobs.iter().zip(feeds).zip(&ids);
+    let mut ended: Vec<Result<LoadedFeed, LoadError>> = Vec::with_capacity(feeds.len());
+    let mut at_hand = Progress::default();
+    let steps = Steps::new(&jobs, plan.block_bytes);
+    crew::run(&jobs, &vetters, steps, plan.threads, &mut |step, parsed| {
+        let Some(((job, config), &feed)) = rest.clone().next() else {
+            return;
+        };
+        let mut target = Target {
+            builder: &mut builder,
+            feed,
+            progress: &mut at_hand,
+        };
+        let end = match step {
+            Step::BeginFile(file) => {
+                target.progress.tally.begin_file(&file.path);
+                return;
+            }
+            Step::Block(file) => return parsed.add_to(&mut target, &file.options(job)),
+            Step::EndFile { bytes, of_several } => {
+                return target.progress.tally.end_file(bytes, of_several);
+            }
+            Step::WholeFeed => target.add_whole(job),
+            Step::EndFeed(end) => end,
+        };
+        let progress = std::mem::take(&mut at_hand);
+        ended.push(finish(config, end, progress));
+        rest.next();
     });
-    let (mut narrowed, mut reserved, mut duplicates) = (0, 0, 0);
-    let report = parse(&feed.path, &ParseOptions::of(feed), &mut |indicator| {
-        let accepted = builder
-            .add(id, indicator)
-            .map_err(|refusal: Refusal| Reason::from(refusal.reason()))?;
-        narrowed += u64::from(accepted.narrowed);
-        reserved += u64::from(accepted.reserved);
-        duplicates += u64::from(accepted.duplicate);
-        Ok(())
-    })
-    .map_err(|source| LoadError::Feed {
+    let mut loaded = Vec::with_capacity(feeds.len());
+    let mut errors = Vec::new();
+    for feed in ended {
+        match feed {
+            Ok(feed) => loaded.push(feed),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        Ok((builder, loaded))
+    } else {
+        Err(errors)
+    }
+}
+
+/// What a feed came to in the end.
+fn finish(
+    feed: &FeedConfig,
+    end: Result<(), FeedError>,
+    progress: Progress,
+) -> Result<LoadedFeed, LoadError> {
+    let Progress { tally, remarks } = progress;
+    let report = end.and_then(|()| tally.finish(&feed.path));
+    let report = report.map_err(|source| LoadError::Feed {
         name: feed.name.clone(),
         source,
     })?;
     Ok(LoadedFeed {
         name: feed.name.clone(),
         report,
-        narrowed,
-        reserved,
-        duplicates,
+        narrowed: remarks.narrowed,
+        reserved: remarks.reserved,
+        duplicates: remarks.duplicates,
     })
+}
+
+/// The rules of a feed, as the builder wants them.
+fn feed_info(feed: &FeedConfig) -> FeedInfo {
+    FeedInfo {
+        name: Arc::from(feed.name.as_str()),
+        victim: feed.victim,
+        grace: feed.grace,
+        ignore_ports: feed.ignore_ports,
+        overrides: feed.overrides,
+    }
 }

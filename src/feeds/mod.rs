@@ -1,8 +1,10 @@
 //! Feeds: files in, indicators out. [`parse`] reads a file or a directory of one format and hands
 //! every indicator to its caller, borrowed; what becomes of each row is counted with a reason.
 //!
-//! The children: `read` opens, inflates and cuts into lines; one file a format finds the values in
-//! a line; [`refang()`] and [`detect`] find out what a value is; `rows` offers and counts.
+//! The children: `read` opens and inflates, `blocks` cuts into lines, `steps` goes from file to
+//! file and feed to feed; one file a format finds the values in a line; [`refang()`] and
+//! [`detect`] find out what a value is; `rows` offers and counts, `tally` adds up. [`load`] does all
+//! of it on several threads (`crew`), each with blocks of its own (`parsed`), and in order.
 //!
 //! A feed that fails as a whole ([`FeedError`]) may have handed out rows before it did: the caller
 //! builds beside the snapshot in use and throws the unfinished one away.
@@ -10,17 +12,22 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod adblock;
+mod blocks;
+mod crew;
 mod csv;
 mod error;
 mod gannet_json;
 mod hosts;
 mod load;
+mod parsed;
 mod plain;
 mod read;
 pub mod reason;
 mod refang;
 mod report;
 mod rows;
+mod steps;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -31,14 +38,17 @@ use crate::config::{CsvColumns, FeedConfig};
 use crate::model::{FeedFormat, Indicator, Role, Scope};
 
 pub use error::FeedError;
-pub use load::{LoadError, Loaded, LoadedFeed, load};
+pub use load::{LoadError, Loaded, LoadedFeed, THREADS_MAX, load, load_on, threads};
 pub use reason::Reason;
 pub use refang::refang;
 pub use report::{FeedReport, RefusedRow};
 pub use value::{Detected, Found, RANGE_PREFIXES_MAX, detect, strip};
 
-use read::Lines;
+use blocks::{BLOCK_BYTES, Block, Lines};
+use read::Input;
 use rows::{Row, Rows};
+use steps::{Job, Step, Steps};
+use tally::Tally;
 
 /// How a feed is parsed, and what holds where a row says nothing.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +86,17 @@ impl<'a> ParseOptions<'a> {
         }
     }
 
+    /// The same, for a file that stands for a malware family.
+    fn in_family<'b>(&self, family: Option<&'b str>) -> ParseOptions<'b>
+    where
+        'a: 'b,
+    {
+        ParseOptions {
+            malware: self.malware.or(family),
+            ..*self
+        }
+    }
+
     /// What a bare name means.
     fn bare(&self) -> Scope {
         self.names.unwrap_or(match self.format {
@@ -101,45 +122,81 @@ pub fn parse(
     options: &ParseOptions<'_>,
     take: &mut dyn FnMut(&Indicator<'_>) -> Result<(), Reason>,
 ) -> Result<FeedReport, FeedError> {
-    let (files, of_several) = read::files(path)?;
-    let mut rows = Rows::new(take);
-    for file in &files {
-        let mut lines = Lines::open(file, rows.bytes(), options.bytes_max)?;
-        let family = of_several.then(|| family(file));
-        let options = ParseOptions {
-            malware: options.malware.or(family.as_deref()),
-            ..*options
-        };
-        rows.begin_file(file);
-        parse_lines(&mut lines, &options, &mut rows)?;
-        rows.end_file(lines.bytes(), of_several);
+    let job = Job {
+        path,
+        options: *options,
+    };
+    let mut tally = Tally::default();
+    let jobs = [job];
+    let mut steps = Steps::new(&jobs, BLOCK_BYTES);
+    let mut block = Block::default();
+    while let Some(step) = steps.next(&mut block) {
+        match step {
+            Step::BeginFile(file) => tally.begin_file(&file.path),
+            Step::Block(file) => {
+                let mut rows = Rows::new(&mut *take);
+                let lines = parse_block(&block, &file.options(&job), &mut rows);
+                tally.add(rows.finish(), lines);
+            }
+            Step::EndFile { bytes, of_several } => tally.end_file(bytes, of_several),
+            Step::WholeFeed => parse_whole(&job, take, &mut tally)?,
+            Step::EndFeed(ended) => ended?,
+        }
     }
-    rows.finish(path)
+    tally.finish(path)
 }
 
 /// Finds the rows in one line; the format decides which of these runs.
 type ParseLine = fn(&[u8], &ParseOptions<'_>, &mut Rows<'_>) -> Result<Row, Reason>;
 
-/// Parses one file.
-fn parse_lines(
-    lines: &mut Lines,
-    options: &ParseOptions<'_>,
-    rows: &mut Rows<'_>,
-) -> Result<(), FeedError> {
-    let parse_line: ParseLine = match options.format {
-        FeedFormat::Plain => plain::parse_line,
-        FeedFormat::Hosts => hosts::parse_line,
-        FeedFormat::Adblock => adblock::parse_line,
-        FeedFormat::GannetJson => gannet_json::parse_line,
-        FeedFormat::Csv => return csv::parse(lines, options, rows),
+/// How a line is parsed; none where a row may be of several lines: a quoted cell of `csv` holds
+/// line feeds, and any comment may be a new header, so that nobody who starts in the middle of a
+/// file knows what its lines mean.
+fn line_parser(format: FeedFormat) -> Option<ParseLine> {
+    match format {
+        FeedFormat::Plain => Some(plain::parse_line),
+        FeedFormat::Hosts => Some(hosts::parse_line),
+        FeedFormat::Adblock => Some(adblock::parse_line),
+        FeedFormat::GannetJson => Some(gannet_json::parse_line),
+        FeedFormat::Csv => None,
+    }
+}
+
+/// Parses the lines of a block; how many there are.
+fn parse_block(block: &Block, options: &ParseOptions<'_>, rows: &mut Rows<'_>) -> u64 {
+    let mut n_lines = 0;
+    let Some(parse_line) = line_parser(options.format) else {
+        return n_lines;
     };
-    while let Some(line) = lines.next()? {
+    for line in block.lines() {
+        n_lines += 1;
         let outcome = if line.too_long {
             Err(reason::LINE_TOO_LONG)
         } else {
             parse_line(line.bytes, options, rows)
         };
         rows.count(line, outcome);
+    }
+    n_lines
+}
+
+/// Parses all files of a feed whose files cannot be cut into blocks.
+fn parse_whole(
+    job: &Job<'_>,
+    take: &mut dyn FnMut(&Indicator<'_>) -> Result<(), Reason>,
+    tally: &mut Tally,
+) -> Result<(), FeedError> {
+    let (files, of_several) = read::files(job.path)?;
+    for file in &files {
+        let input = Input::open(file, tally.bytes(), job.options.bytes_max)?;
+        let family = of_several.then(|| family(file));
+        let options = job.options.in_family(family.as_deref());
+        let mut lines = Lines::new(input);
+        let mut rows = Rows::new(&mut *take);
+        tally.begin_file(file);
+        csv::parse(&mut lines, &options, &mut rows)?;
+        tally.add(rows.finish(), 0);
+        tally.end_file(lines.bytes(), of_several);
     }
     Ok(())
 }

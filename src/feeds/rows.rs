@@ -2,11 +2,10 @@
 //! every row.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::ParseOptions;
-use super::error::FeedError;
-use super::read::Line;
+use super::blocks::Line;
 use super::reason::{self, Reason};
 use super::refang::refang;
 use super::report::{FeedReport, RefusedRow};
@@ -116,16 +115,12 @@ impl<'a> Tags<'a> {
     }
 }
 
-/// Counts rows and hands out their indicators.
+/// Counts the rows of some lines of one file and hands out their indicators.
 pub(super) struct Rows<'t> {
     /// Takes the indicators, or says why not.
     take: &'t mut dyn FnMut(&Indicator<'_>) -> Result<(), Reason>,
-    /// What was counted so far.
+    /// What was counted so far; the samples do not name their file.
     report: FeedReport,
-    /// The file that is read now.
-    file: PathBuf,
-    /// Rows and refused rows before that file.
-    before: (u64, u64),
 }
 
 impl<'t> Rows<'t> {
@@ -134,36 +129,12 @@ impl<'t> Rows<'t> {
         Self {
             take,
             report: FeedReport::default(),
-            file: PathBuf::new(),
-            before: (0, 0),
         }
     }
 
-    /// Bytes read so far.
-    pub(super) fn bytes(&self) -> u64 {
-        self.report.bytes
-    }
-
-    /// Goes on to `file`.
-    pub(super) fn begin_file(&mut self, file: &Path) {
-        self.file = file.to_owned();
-        self.before = (self.report.rows, self.report.refused_total());
-    }
-
-    /// Ends a file, with `bytes` read of the whole feed; remarks on one of several that has
-    /// little to give.
-    pub(super) fn end_file(&mut self, bytes: u64, of_several: bool) {
-        self.report.bytes = bytes;
-        if !of_several {
-            return;
-        }
-        let rows = self.report.rows - self.before.0;
-        let refused = self.report.refused_total() - self.before.1;
-        if rows == 0 {
-            self.remark(reason::EMPTY_FILE);
-        } else if refused > rows / 2 {
-            self.remark(reason::MOSTLY_REFUSED_FILE);
-        }
+    /// What was counted.
+    pub(super) fn finish(self) -> FeedReport {
+        self.report
     }
 
     /// Counts a remark.
@@ -181,6 +152,9 @@ impl<'t> Rows<'t> {
         bare: Scope,
         facts: &Facts<'_>,
     ) -> Result<(), Reason> {
+        if let Some(value) = value::usual_name(written, bare, &mut value::scratch()) {
+            return self.take(value, written, facts);
+        }
         let written = value::strip(written);
         let refanged = refang(written);
         if matches!(refanged, Cow::Owned(_)) {
@@ -260,42 +234,11 @@ impl<'t> Rows<'t> {
         *self.report.refused.entry(reason).or_default() += n_lines;
         if self.report.samples.len() < FeedReport::SAMPLES_MAX {
             self.report.samples.push(RefusedRow {
-                file: self.file.clone(),
+                file: PathBuf::new(),
                 line: line.number,
                 reason,
                 text: RefusedRow::shown(line.bytes),
             });
         }
-    }
-
-    /// What was counted, if the feed at `path` can be used.
-    ///
-    /// # Errors
-    /// [`FeedError`] `Empty`, `TooManyRefused` or `NothingAccepted`.
-    pub(super) fn finish(self, path: &Path) -> Result<FeedReport, FeedError> {
-        let report = self.report;
-        let path = path.to_owned();
-        let (rows, refused) = (report.rows, report.refused_total());
-        if rows == 0 {
-            return Err(FeedError::Empty { path });
-        }
-        if let (true, Some(first)) = (refused > rows / 2, report.samples.first()) {
-            return Err(FeedError::TooManyRefused {
-                path,
-                refused,
-                rows,
-                first: Box::new(first.clone()),
-            });
-        }
-        if report.indicators == 0 {
-            return Err(FeedError::NothingAccepted { path, rows });
-        }
-        Ok(report)
-    }
-
-    /// What was counted so far, for tests of what [`Rows::finish`] refuses.
-    #[cfg(test)]
-    pub(super) fn report(&self) -> &FeedReport {
-        &self.report
     }
 }

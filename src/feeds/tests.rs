@@ -1,5 +1,6 @@
 //! Whole feeds: what every format has in common, every way to fail, and real lists.
 
+mod parallel;
 mod real_lists;
 
 use std::fs;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::blocks::Blocks;
 use super::*;
 use crate::model::{IndicatorValue, Named};
 
@@ -55,16 +57,39 @@ pub(super) fn parse_text(
     show: fn(&Indicator<'_>) -> String,
 ) -> (Vec<String>, FeedReport) {
     let mut found = Vec::new();
-    let mut take = |indicator: &Indicator<'_>| {
+    let (report, parsed) = parse_bytes(text, options, &mut |indicator| {
         found.push(show(indicator));
         Ok(())
-    };
-    let mut rows = Rows::new(&mut take);
-    let input = Box::new(std::io::Cursor::new(text.to_vec()));
-    let mut lines = Lines::new(Path::new("feed"), input, 0, options.bytes_max).unwrap();
-    parse_lines(&mut lines, options, &mut rows).unwrap();
-    let report = rows.report().clone();
+    });
+    parsed.unwrap();
     (found, report)
+}
+
+/// What is counted of a file of these bytes, up to its end or to what is wrong with it.
+fn parse_bytes(
+    text: &[u8],
+    options: &ParseOptions<'_>,
+    take: &mut dyn FnMut(&Indicator<'_>) -> Result<(), Reason>,
+) -> (FeedReport, Result<(), FeedError>) {
+    let cursor = Box::new(std::io::Cursor::new(text.to_vec()));
+    let input = match Input::new(Path::new("feed"), cursor, 0, options.bytes_max) {
+        Ok(input) => input,
+        Err(error) => return (FeedReport::default(), Err(error)),
+    };
+    let mut tally = Tally::default();
+    if line_parser(options.format).is_none() {
+        let mut rows = Rows::new(take);
+        let parsed = csv::parse(&mut Lines::new(input), options, &mut rows);
+        return (rows.finish(), parsed);
+    }
+    let mut blocks = Blocks::new(input, BLOCK_BYTES);
+    let mut block = Block::default();
+    while blocks.next(&mut block).unwrap() {
+        let mut rows = Rows::new(&mut *take);
+        let lines = parse_block(&block, options, &mut rows);
+        tally.add(rows.finish(), lines);
+    }
+    (tally.report().clone(), Ok(()))
 }
 
 /// Checks one row: what it lists, or why it is refused. `Ok(&[])` is an ignored row.
@@ -339,11 +364,7 @@ proptest! {
             n_taken += 1;
             if n_taken % 3 == 0 { Err("third") } else { Ok(()) }
         };
-        let mut rows = Rows::new(&mut take);
-        let input = Box::new(std::io::Cursor::new(text));
-        let parsed = Lines::new(Path::new("feed"), input, 0, u64::MAX)
-            .and_then(|mut lines| parse_lines(&mut lines, &options(format), &mut rows));
-        let report = rows.report().clone();
+        let (report, parsed) = parse_bytes(&text, &options(format), &mut take);
         prop_assert_eq!(report.rows, report.accepted + report.refused_total() + report.ignored);
         if let Err(error) = parsed {
             prop_assert!(["binary", "html", "column"].contains(&error.reason()), "{}", error);

@@ -108,6 +108,32 @@ pub fn detect<'a>(
     host(text, bare, scratch)
 }
 
+/// What [`strip`], `refang` and [`detect`] make of nearly every row of a list of names: plain
+/// letters, digits and marks with a dot among them, which no address could be. `None` for all
+/// else, which may still be a name.
+pub(super) fn usual_name<'a>(
+    text: &'a str,
+    bare: Scope,
+    scratch: &'a mut NameBuf,
+) -> Option<IndicatorValue<'a>> {
+    let bytes = text.as_bytes();
+    let usual = bytes
+        .iter()
+        .fold(true, |usual, &byte| usual & is_usual(byte));
+    let ends = bytes.last()?.is_ascii_alphabetic() && *bytes.first()? != b'.';
+    let (_, top) = text.rsplit_once('.')?;
+    if !usual || !ends || top.starts_with("0x") || top.starts_with("0X") {
+        return None;
+    }
+    let name = DomainName::parse(bytes, scratch).ok()?;
+    Some(IndicatorValue::Name { name, scope: bare })
+}
+
+/// Whether a host name or service label may hold a byte.
+fn is_usual(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
 /// A name in the form that feeds may list: [`DomainName`], and no character that a host name
 /// or service label cannot hold, and not something that would rather be an address.
 ///
@@ -119,8 +145,7 @@ pub(super) fn name<'a>(
     scratch: &'a mut NameBuf,
 ) -> Result<IndicatorValue<'a>, Reason> {
     let name = DomainName::parse(text.as_bytes(), scratch).map_err(NameError::reason)?;
-    let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    if !name.as_str().bytes().all(usual) {
+    if !name.as_str().bytes().all(is_usual) {
         return Err(reason::ODD_CHARACTER);
     }
     if ends_in_number(name.as_str()) {
@@ -137,8 +162,7 @@ pub(super) fn pattern<'a>(
     text: &str,
     scratch: &'a mut NameBuf,
 ) -> Result<IndicatorValue<'a>, Reason> {
-    let usual =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'*' | b'?');
+    let usual = |byte: u8| is_usual(byte) || matches!(byte, b'*' | b'?');
     if !text.bytes().all(usual) || !text.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
         return Err(reason::BAD_PATTERN);
     }

@@ -28,7 +28,9 @@ pub use automaton::NameAutomaton;
 pub use batch::NameBatch;
 pub use guard::{Guarded, guard_name, reserved_name, reserved_net, too_wide};
 pub use hash::HashKey;
-pub use names::{Full, NameKeys, NameProbe, NameTable, NameTableBuilder, TableError, scope_covers};
+pub use names::{
+    Full, NameHash, NameKeys, NameProbe, NameTable, NameTableBuilder, TableError, scope_covers,
+};
 pub use patterns::{
     PATTERN_LITERAL_MIN, PATTERNS_MAX, PatternError, PatternTable, PatternTableBuilder, fits,
 };

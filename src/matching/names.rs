@@ -5,7 +5,7 @@
 use super::KeyId;
 use super::automaton::NameAutomaton;
 use super::batch::NameBatch;
-use super::hash::HashKey;
+use super::hash::{HashKey, hash_name};
 use super::suffix::SuffixTable;
 use crate::model::{DomainName, NAME_LEN_MAX, NameEngine, NameError, Scope};
 
@@ -121,13 +121,26 @@ impl NameTable {
 /// Collects names for a [`NameTable`]. A name has one key, however often it is inserted.
 #[derive(Debug)]
 pub struct NameTableBuilder {
+    key: HashKey,
     table: SuffixTable,
+}
+
+/// The hash of a name under the key of one table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NameHash(u64);
+
+impl HashKey {
+    /// The hash of a name under this key. O(`name.len()`).
+    pub fn hash(&self, name: DomainName<'_>) -> NameHash {
+        NameHash(hash_name(name.as_str().as_bytes(), self))
+    }
 }
 
 impl NameTableBuilder {
     /// An empty builder. `key` seeds the hash.
     pub fn new(key: HashKey) -> Self {
         Self {
+            key,
             table: SuffixTable::new(key),
         }
     }
@@ -137,7 +150,26 @@ impl NameTableBuilder {
     /// # Errors
     /// [`Full`] after four thousand million names or bytes of names.
     pub fn insert(&mut self, name: DomainName<'_>, scope: Scope) -> Result<KeyId, Full> {
-        self.table.insert(name, scope)
+        self.insert_hashed(name, scope, self.key.hash(name))
+    }
+
+    /// As [`Self::insert`], for who knows the [`HashKey::hash`] of the name already.
+    ///
+    /// # Errors
+    /// As [`Self::insert`].
+    pub fn insert_hashed(
+        &mut self,
+        name: DomainName<'_>,
+        scope: Scope,
+        hash: NameHash,
+    ) -> Result<KeyId, Full> {
+        self.table.insert(name, scope, hash.0)
+    }
+
+    /// Reads where a name would be inserted. Many of these in a row wait for memory once, where
+    /// as many insertions would each wait for themselves. What it returns means nothing.
+    pub fn touch(&self, hash: NameHash) -> u32 {
+        self.table.touch(hash.0)
     }
 
     /// The table, with `engine` inside.

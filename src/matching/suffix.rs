@@ -48,11 +48,14 @@ impl SuffixTable {
         }
     }
 
-    /// The key of `name`, old or new, with `scope` added to it.
-    pub(super) fn insert(&mut self, name: DomainName<'_>, scope: Scope) -> Result<KeyId, Full> {
-        let text = name.as_str().as_bytes();
-        let hash = hash_name(text, &self.key);
-        let id = match self.find(text, hash) {
+    /// The key of `name`, old or new, with `scope` added to it; `hash` is that of the name.
+    pub(super) fn insert(
+        &mut self,
+        name: DomainName<'_>,
+        scope: Scope,
+        hash: u64,
+    ) -> Result<KeyId, Full> {
+        let id = match self.find(name.as_str().as_bytes(), hash) {
             Ok(id) => id,
             Err(free) => {
                 let id = self.keys.push(name)?;
@@ -67,6 +70,14 @@ impl SuffixTable {
         Ok(id)
     }
 
+    /// Reads where a name with this hash would be, so that an insertion soon after does not
+    /// wait for memory. What it returns means nothing.
+    pub(super) fn touch(&self, hash: u64) -> u32 {
+        let place = slot(hash, self.slots.len());
+        let slot = self.slots.get(place).copied().unwrap_or_default();
+        slot ^ u32::from(self.tags.get(place).copied().unwrap_or_default())
+    }
+
     /// The table with its filter, without room to grow.
     pub(super) fn finished(mut self) -> Self {
         self.keys.shrink();
@@ -74,7 +85,8 @@ impl SuffixTable {
         self.filter = vec![0; words];
         for (_, name) in self.keys.names() {
             let hash = hash_name(name.as_bytes(), &self.key);
-            self.depths |= depth_bit(name.split('.').count());
+            let dots = name.bytes().filter(|&byte| byte == b'.').count();
+            self.depths |= depth_bit(dots + 1);
             if let Some(word) = self.filter.get_mut(filter_word(hash, words)) {
                 *word |= filter_bits(hash);
             }
@@ -244,6 +256,8 @@ impl SuffixTable {
     /// Doubles the slots.
     fn grow(&mut self) {
         let len = self.slots.len() * 2;
+        // The old ones go first: what they hold is in the names.
+        (self.slots, self.tags) = (Vec::new(), Vec::new());
         (self.slots, self.tags) = (vec![EMPTY; len], vec![0; len]);
         for (id, name) in self.keys.names() {
             let hash = hash_name(name.as_bytes(), &self.key);
@@ -286,7 +300,6 @@ fn fill(slots: &mut [u32], tags: &mut [u8], place: usize, (id, hash): (KeyId, u6
 /// The word of a filter of `words` words that a hash chooses: by its high half, spread evenly
 /// over any number of words below 2^32.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "below `words`")]
 fn filter_word(hash: u64, words: usize) -> usize {
     (((hash >> 32) * words as u64) >> 32) as usize
 }
@@ -300,7 +313,6 @@ fn filter_bits(hash: u64) -> u64 {
 /// The slot where a name with this hash stands unless others stand there, of `len`, a power of
 /// two.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "only low bits are wanted")]
 fn slot(hash: u64, len: usize) -> usize {
     (hash >> 20) as usize & len.wrapping_sub(1)
 }
@@ -311,3 +323,6 @@ fn slot(hash: u64, len: usize) -> usize {
 fn tag(hash: u64) -> u8 {
     (hash as u8).max(1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,12 @@
 //! Domain names in the one normal form that feeds and events share. What cannot be
 //! brought into that form is an error with a reason, never a guess.
 
+mod list;
+
 use std::borrow::Cow;
 use std::fmt;
+
+pub use list::NameList;
 
 /// Most bytes of a normalized name, without the trailing dot (RFC 1035: 255 on the wire).
 pub const NAME_LEN_MAX: usize = 253;

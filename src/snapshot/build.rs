@@ -1,25 +1,21 @@
 //! Builds a snapshot: takes indicators feed by feed, refuses what must not be listed, and
 //! counts what became of every row.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Snapshot;
+use super::batch::RowBatch;
 use super::catalog::CatalogBuilder;
 use super::check::check;
-use super::detail::DetailsFull;
+use super::counts::{Accepted, BatchTaken, FeedCounts, Refusal};
 use super::digest::Digest;
 use super::rows::Row;
-use super::tables::{InsertError, TablesBuilder};
-use crate::matching::{
-    Full, Guarded, HashKey, PatternError, TableError, guard_name, reserved_name, reserved_net,
-    too_wide,
-};
+use super::tables::TablesBuilder;
+use super::vet::{Vetted, Vetter};
+use crate::matching::{HashKey, TableError};
 use crate::model::{
-    DomainName, Indicator, IndicatorState, IndicatorValue, NameEngine, Role, Scope,
-    VictimDirection, unmapped,
+    Indicator, IndicatorState, IndicatorValue, NameEngine, Role, Scope, VictimDirection,
 };
 
 /// How a snapshot is built.
@@ -52,63 +48,6 @@ pub struct FeedInfo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FeedId(pub u16);
 
-/// What became of a row that was taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Accepted {
-    /// Others register names below it: only the name itself is listed.
-    pub narrowed: bool,
-    /// Reserved for examples or documentation: nobody's.
-    pub reserved: bool,
-    /// The same row was there already; it is kept once.
-    pub duplicate: bool,
-    /// Withdrawn by its feed: it matches nothing.
-    pub revoked: bool,
-}
-
-/// Why a row was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// A name that belongs to a registry, or a single label.
-    #[error("public suffix")]
-    PublicSuffix,
-    /// An IPv4 prefix shorter than /8 or an IPv6 prefix shorter than /16.
-    #[error("prefix too wide")]
-    PrefixTooWide,
-    /// A pattern without a literal of three bytes.
-    #[error("pattern without a literal of 3 bytes")]
-    PatternTooShort,
-    /// A pattern that is too long or holds what no name holds.
-    #[error("pattern that fits no name")]
-    BadPattern,
-    /// [`VALUE_INDICATORS_MAX`] rows list the same value already.
-    #[error("too many indicators of one value")]
-    TooManyOfValue,
-    /// A table is full.
-    #[error("too many indicators")]
-    TooMany,
-    /// The feed was not added to this builder.
-    #[error("unknown feed")]
-    UnknownFeed,
-}
-
-/// Most rows that list one value; hits show all of them.
-pub const VALUE_INDICATORS_MAX: usize = 256;
-
-impl Refusal {
-    /// The value of a `reason` label: a small closed set.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::PublicSuffix => "public_suffix",
-            Self::PrefixTooWide => "prefix_too_wide",
-            Self::PatternTooShort => "pattern_too_short",
-            Self::BadPattern => "bad_pattern",
-            Self::TooManyOfValue => "too_many_of_value",
-            Self::TooMany => "too_many",
-            Self::UnknownFeed => "unknown_feed",
-        }
-    }
-}
-
 /// Why there is no snapshot.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -130,39 +69,34 @@ pub enum BuildError {
     },
 }
 
-/// What became of a feed's rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FeedCounts {
-    /// The feed.
-    pub name: Arc<str>,
-    /// Indicators that can match.
-    pub indicators: u64,
-    /// Allow rules.
-    pub allow_rules: u64,
-    /// Rows that their feed withdrew.
-    pub revoked: u64,
-    /// Rows that were there already.
-    pub duplicates: u64,
-    /// Rows that list only the name itself, since others register below it.
-    pub narrowed: u64,
-    /// Rows with reserved names or networks.
-    pub reserved: u64,
-    /// Rows that were not taken, by reason.
-    pub refused: BTreeMap<&'static str, u64>,
-}
+/// Most rows that list one value; hits show all of them.
+pub const VALUE_INDICATORS_MAX: usize = 256;
 
 /// Collects what a snapshot is made of.
 #[derive(Debug)]
 pub struct SnapshotBuilder {
     options: BuildOptions,
+    key: HashKey,
+    counts: Vec<FeedCounts>,
+    /// Of every feed.
+    vetters: Vec<Vetter>,
+    contents: Contents,
+}
+
+/// What is listed.
+#[derive(Debug)]
+struct Contents {
     catalog: CatalogBuilder,
     digest: Digest,
-    counts: Vec<FeedCounts>,
+    rules: Rules,
+}
+
+/// What is listed, by what it means.
+#[derive(Debug)]
+struct Rules {
     listed: TablesBuilder,
     allowed: TablesBuilder,
     revoked: TablesBuilder,
-    /// The canonical text of the value at hand.
-    text: String,
 }
 
 impl SnapshotBuilder {
@@ -171,13 +105,18 @@ impl SnapshotBuilder {
         let key = options.hash_key.unwrap_or_else(HashKey::random);
         Self {
             options,
-            catalog: CatalogBuilder::default(),
-            digest: Digest::default(),
+            key,
             counts: Vec::new(),
-            listed: TablesBuilder::new(key),
-            allowed: TablesBuilder::new(key),
-            revoked: TablesBuilder::new(key),
-            text: String::new(),
+            vetters: Vec::new(),
+            contents: Contents {
+                catalog: CatalogBuilder::default(),
+                digest: Digest::default(),
+                rules: Rules {
+                    listed: TablesBuilder::new(key),
+                    allowed: TablesBuilder::new(key),
+                    revoked: TablesBuilder::new(key),
+                },
+            },
         }
     }
 
@@ -186,20 +125,18 @@ impl SnapshotBuilder {
     pub fn add_feed(&mut self, feed: FeedInfo) -> FeedId {
         let id = u16::try_from(self.counts.len()).unwrap_or(u16::MAX);
         if id < u16::MAX {
-            self.counts.push(FeedCounts {
-                name: feed.name.clone(),
-                indicators: 0,
-                allow_rules: 0,
-                revoked: 0,
-                duplicates: 0,
-                narrowed: 0,
-                reserved: 0,
-                refused: BTreeMap::new(),
-            });
-            self.digest.add_feed(&feed);
-            self.catalog.push_feed(feed);
+            self.counts.push(FeedCounts::new(&feed.name));
+            self.vetters.push(Vetter::new(&feed.name, self.key));
+            self.contents.digest.add_feed(&feed);
+            self.contents.catalog.push_feed(feed);
         }
         FeedId(id)
+    }
+
+    /// Vets rows of a feed for [`Self::add_batch`], on whatever thread; none for a feed that was
+    /// not added.
+    pub fn vetter(&self, feed: FeedId) -> Option<Vetter> {
+        self.vetters.get(usize::from(feed.0)).cloned()
     }
 
     /// Adds a row of a feed. Amortized O(length of the row); no allocation of its own for a
@@ -208,11 +145,45 @@ impl SnapshotBuilder {
     /// # Errors
     /// [`Refusal`] when the row must not be listed; it is counted, and all others stay.
     pub fn add(&mut self, feed: FeedId, indicator: &Indicator<'_>) -> Result<Accepted, Refusal> {
-        let outcome = self.take(feed, indicator);
+        let outcome = match self.vetters.get_mut(usize::from(feed.0)) {
+            Some(vetter) => vetter
+                .vet(indicator)
+                .and_then(|row| self.contents.place(feed, &row)),
+            None => Err(Refusal::UnknownFeed),
+        };
         if let Some(counts) = self.counts.get_mut(usize::from(feed.0)) {
             counts.add(indicator.role, outcome);
         }
         outcome
+    }
+
+    /// Adds the rows of a batch up to the first one that is refused, exactly as [`Self::add`]
+    /// would one by one. Whoever vetted them sees to [`Self::count_refused`].
+    pub fn add_batch(&mut self, feed: FeedId, batch: &RowBatch) -> BatchTaken {
+        // One wait for memory serves many rows.
+        let touched = batch.rows().map(|row| self.contents.touch(&row));
+        std::hint::black_box(touched.fold(0, |all, one| all ^ one));
+        let mut taken = BatchTaken::default();
+        for row in batch.rows() {
+            let Ok(accepted) = self.contents.place(feed, &row) else {
+                break;
+            };
+            if let Some(counts) = self.counts.get_mut(usize::from(feed.0)) {
+                counts.add(row.set.role, Ok(accepted));
+            }
+            taken.rows += 1;
+            taken.narrowed += u64::from(accepted.narrowed);
+            taken.reserved += u64::from(accepted.reserved);
+            taken.duplicates += u64::from(accepted.duplicate);
+        }
+        taken
+    }
+
+    /// Counts rows of a feed that were refused when they were vetted.
+    pub fn count_refused(&mut self, feed: FeedId, refusal: Refusal, rows: u64) {
+        if let Some(counts) = self.counts.get_mut(usize::from(feed.0)) {
+            *counts.refused.entry(refusal.reason()).or_default() += rows;
+        }
     }
 
     /// The snapshot, after it has found a sample of its own keys.
@@ -226,57 +197,65 @@ impl SnapshotBuilder {
                 .build(engine)
                 .map_err(|source| BuildError::Table { rules, source })
         };
+        let contents = self.contents;
         let snapshot = Snapshot {
             generation,
-            hash: self.digest.finish(),
+            hash: contents.digest.finish(),
             emit_invalid: self.options.emit_invalid,
             feeds: self.counts,
-            catalog: self.catalog.build(),
-            listed: build(self.listed, "listed")?,
-            allowed: build(self.allowed, "allowed")?,
-            revoked: build(self.revoked, "revoked")?,
+            catalog: contents.catalog.build(),
+            listed: build(contents.rules.listed, "listed")?,
+            allowed: build(contents.rules.allowed, "allowed")?,
+            revoked: build(contents.rules.revoked, "revoked")?,
         };
         check(&snapshot.listed)?;
         check(&snapshot.allowed)?;
         Ok(snapshot)
     }
+}
 
-    /// Takes a row, or says why not.
-    fn take(&mut self, feed: FeedId, row: &Indicator<'_>) -> Result<Accepted, Refusal> {
-        let info = self.catalog.feeds().get(usize::from(feed.0));
-        let info = info.ok_or(Refusal::UnknownFeed)?;
-        let (feed_name, any_port) = (Arc::clone(&info.name), info.ignore_ports);
-        let mut accepted = Accepted::default();
-        let mut row = *row;
-        (row.value, accepted.narrowed) = guarded(row.value, row.role)?;
-        accepted.reserved = reserved(&row.value);
-        accepted.revoked = row.state == IndicatorState::Revoked;
-
-        let set = self.catalog.set(feed.0, &row)?;
-        let tables = if accepted.revoked {
+impl Rules {
+    /// The tables that a row belongs to.
+    fn of(&mut self, row: &Vetted<'_>) -> &mut TablesBuilder {
+        if row.set.state == IndicatorState::Revoked {
             &mut self.revoked
-        } else if row.role == Role::Allow {
+        } else if row.set.role == Role::Allow {
             &mut self.allowed
         } else {
             &mut self.listed
+        }
+    }
+}
+
+impl Contents {
+    /// Reads where a row will be placed.
+    fn touch(&mut self, row: &Vetted<'_>) -> u32 {
+        match row.value {
+            IndicatorValue::Name { .. } => self.rules.of(row).touch(row.hash),
+            IndicatorValue::Pattern(_)
+            | IndicatorValue::Prefix(_)
+            | IndicatorValue::Endpoint { .. } => 0,
+        }
+    }
+
+    /// Takes a row, or says why not.
+    fn place(&mut self, feed: FeedId, row: &Vetted<'_>) -> Result<Accepted, Refusal> {
+        let info = self.catalog.feeds().get(usize::from(feed.0));
+        let any_port = info.ok_or(Refusal::UnknownFeed)?.ignore_ports;
+        let mut accepted = Accepted {
+            narrowed: row.narrowed,
+            reserved: row.reserved,
+            duplicate: false,
+            revoked: row.set.state == IndicatorState::Revoked,
         };
-        let (key, rows) = tables.insert(&row.value, any_port)?;
-        let value = match row.value {
-            IndicatorValue::Name { name, .. } => name.as_str(),
-            IndicatorValue::Pattern(text) => text,
-            IndicatorValue::Prefix(_) | IndicatorValue::Endpoint { .. } => {
-                self.text.clear();
-                // Writing to a string does not fail.
-                let _ = write!(self.text, "{}", row.value);
-                &self.text
-            }
-        };
-        let detail = CatalogBuilder::detail(&row, value);
+        let set = self.catalog.set(feed.0, row.set)?;
         let scope = scope_of(&row.value);
         let details = self.catalog.details();
+        let tables = self.rules.of(row);
+        let (key, rows) = tables.insert(&row.value, row.hash, any_port)?;
         let mut of_value = 0;
         for known in rows.of(key) {
-            if known.is_like(set, scope) && details.read(known.detail) == detail {
+            if known.is_like(set, scope) && details.is(known.detail, row.detail) {
                 accepted.duplicate = true;
                 return Ok(accepted);
             }
@@ -288,101 +267,9 @@ impl SnapshotBuilder {
         if rows.is_full() {
             return Err(Refusal::TooMany);
         }
-        rows.push(key, Row::new(set, scope, details.add(&detail)?));
-        self.digest.add_row(&feed_name, &row);
+        rows.push(key, Row::new(set, scope, details.add(row.detail)?));
+        self.digest.add(row.digest);
         Ok(accepted)
-    }
-}
-
-impl FeedCounts {
-    /// Counts a row.
-    fn add(&mut self, role: Role, outcome: Result<Accepted, Refusal>) {
-        let Accepted {
-            narrowed,
-            reserved,
-            duplicate,
-            revoked,
-        } = match outcome {
-            Ok(accepted) => accepted,
-            Err(refusal) => {
-                *self.refused.entry(refusal.reason()).or_default() += 1;
-                return;
-            }
-        };
-        if duplicate {
-            self.duplicates += 1;
-            return;
-        }
-        let kind = if revoked {
-            &mut self.revoked
-        } else if role == Role::Allow {
-            &mut self.allow_rules
-        } else {
-            &mut self.indicators
-        };
-        *kind += 1;
-        self.narrowed += u64::from(narrowed);
-        self.reserved += u64::from(reserved);
-    }
-}
-
-impl From<InsertError> for Refusal {
-    fn from(error: InsertError) -> Self {
-        match error {
-            InsertError::Full | InsertError::Pattern(PatternError::TooMany) => Self::TooMany,
-            InsertError::Pattern(PatternError::TooShort) => Self::PatternTooShort,
-            InsertError::Pattern(PatternError::TooLong | PatternError::BadByte) => Self::BadPattern,
-        }
-    }
-}
-
-impl From<Full> for Refusal {
-    fn from(Full: Full) -> Self {
-        Self::TooMany
-    }
-}
-
-impl From<DetailsFull> for Refusal {
-    fn from(DetailsFull: DetailsFull) -> Self {
-        Self::TooMany
-    }
-}
-
-/// A value in the form in which it is listed, and whether that covers less than was written.
-/// Allow rules are taken as they are.
-fn guarded(value: IndicatorValue<'_>, role: Role) -> Result<(IndicatorValue<'_>, bool), Refusal> {
-    let guards = role != Role::Allow;
-    match value {
-        IndicatorValue::Name { name, scope } if guards => guarded_name(name, scope),
-        IndicatorValue::Prefix(net) if guards && too_wide(net) => Err(Refusal::PrefixTooWide),
-        IndicatorValue::Prefix(net) => Ok((IndicatorValue::Prefix(net.trunc()), false)),
-        IndicatorValue::Endpoint { ip, port } => {
-            let ip = unmapped(ip);
-            Ok((IndicatorValue::Endpoint { ip, port }, false))
-        }
-        IndicatorValue::Name { .. } | IndicatorValue::Pattern(_) => Ok((value, false)),
-    }
-}
-
-/// A name with the scope with which it is listed.
-fn guarded_name(name: DomainName<'_>, scope: Scope) -> Result<(IndicatorValue<'_>, bool), Refusal> {
-    match guard_name(name, scope) {
-        Guarded::Accepted(scope) => Ok((IndicatorValue::Name { name, scope }, false)),
-        Guarded::Narrowed => {
-            let scope = Scope::Exact;
-            Ok((IndicatorValue::Name { name, scope }, true))
-        }
-        Guarded::Refused => Err(Refusal::PublicSuffix),
-    }
-}
-
-/// Whether a value can be nobody's.
-fn reserved(value: &IndicatorValue<'_>) -> bool {
-    match value {
-        IndicatorValue::Name { name, .. } => reserved_name(*name),
-        IndicatorValue::Pattern(_) => false,
-        IndicatorValue::Prefix(net) => reserved_net(*net),
-        IndicatorValue::Endpoint { ip, .. } => reserved_net((*ip).into()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::build::FeedInfo;
-use super::detail::{Detail, Details, DetailsFull, cut};
+use super::detail::{Detail, Details, DetailsFull, cut, read_text};
 use super::rows::Row;
 use crate::model::{EventTime, Indicator, IndicatorState, MatchedIndicator, Role};
 
@@ -124,17 +124,82 @@ impl Catalog {
     }
 }
 
-/// Collects the meaning of rows. No allocation for a row whose words were seen before.
+/// Collects the meaning of rows. No allocation for a row whose set was seen before.
 #[derive(Debug, Default)]
 pub(super) struct CatalogBuilder {
     catalog: Catalog,
     /// Words are chosen by strangers: the map's hash has a random key.
     word_ids: HashMap<Arc<str>, u32>,
-    /// Sets by all that is in them, as numbers.
-    set_ids: HashMap<Box<[u32]>, SetId>,
+    /// Sets by their feed and their [`SetForm`].
+    set_ids: HashMap<Box<[u8]>, SetId>,
     /// The set at hand, and the last one with its number.
-    wanted: Vec<u32>,
-    last: Option<(Vec<u32>, SetId)>,
+    wanted: Vec<u8>,
+    last: Option<(Vec<u8>, SetId)>,
+}
+
+/// An attribute set without its feed, as bytes: equal sets of one feed have equal forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SetForm<'a> {
+    /// What it is used for.
+    pub(super) role: Role,
+    /// What became of it.
+    pub(super) state: IndicatorState,
+    /// 0 to 100.
+    confidence: u8,
+    /// Whether there is a malware family, then it and the tags, each after its length.
+    words: &'a [u8],
+}
+
+impl<'a> SetForm<'a> {
+    /// The form of the set of `indicator`, in `words`.
+    pub(super) fn write(indicator: &Indicator<'_>, words: &'a mut Vec<u8>) -> Self {
+        words.clear();
+        if indicator.malware.is_some() || !indicator.tags.is_empty() {
+            words.push(u8::from(indicator.malware.is_some()));
+            let tags = indicator.tags.iter().take(TAGS_MAX).copied();
+            for word in indicator.malware.into_iter().chain(tags) {
+                let word = cut(word);
+                let len = u16::try_from(word.len()).unwrap_or(u16::MAX);
+                words.extend_from_slice(&len.to_le_bytes());
+                words.extend_from_slice(word.as_bytes());
+            }
+        }
+        Self {
+            role: indicator.role,
+            state: indicator.state,
+            confidence: indicator.confidence,
+            words,
+        }
+    }
+
+    /// The same set with its words elsewhere.
+    pub(super) fn with_words<'b>(self, words: &'b [u8]) -> SetForm<'b> {
+        SetForm {
+            role: self.role,
+            state: self.state,
+            confidence: self.confidence,
+            words,
+        }
+    }
+
+    /// Its words.
+    pub(super) fn words(self) -> &'a [u8] {
+        self.words
+    }
+
+    /// Appends all of it as bytes, which the hash of the snapshot takes in.
+    pub(super) fn append(self, bytes: &mut Vec<u8>) {
+        bytes.extend([self.role as u8, self.state as u8, self.confidence]);
+        bytes.extend_from_slice(self.words);
+    }
+
+    /// The malware family and the tags.
+    fn read(self) -> (Option<&'a str>, impl Iterator<Item = &'a str>) {
+        let (&has_malware, mut rest) = self.words.split_first().unwrap_or((&0, &[]));
+        let malware = (has_malware != 0).then(|| read_text(&mut rest));
+        let tags = std::iter::from_fn(move || (!rest.is_empty()).then(|| read_text(&mut rest)));
+        (malware, tags)
+    }
 }
 
 impl CatalogBuilder {
@@ -148,28 +213,11 @@ impl CatalogBuilder {
         self.catalog.feeds.push(feed);
     }
 
-    /// The set of what `indicator` shares with others of the feed with this number.
-    pub(super) fn set(
-        &mut self,
-        feed: u16,
-        indicator: &Indicator<'_>,
-    ) -> Result<SetId, DetailsFull> {
-        let malware = match indicator.malware {
-            Some(malware) => self.word(malware)? + 1,
-            None => 0,
-        };
+    /// The number of a set of the feed with this number.
+    pub(super) fn set(&mut self, feed: u16, form: SetForm<'_>) -> Result<SetId, DetailsFull> {
         self.wanted.clear();
-        self.wanted.extend([
-            u32::from(feed),
-            indicator.role as u32,
-            indicator.state as u32,
-            u32::from(indicator.confidence),
-            malware,
-        ]);
-        for tag in indicator.tags.iter().take(TAGS_MAX) {
-            let tag = self.word(tag)?;
-            self.wanted.push(tag);
-        }
+        self.wanted.extend(feed.to_le_bytes());
+        form.append(&mut self.wanted);
         if let Some((last, id)) = &self.last
             && *last == self.wanted
         {
@@ -177,7 +225,7 @@ impl CatalogBuilder {
         }
         let id = match self.set_ids.get(self.wanted.as_slice()) {
             Some(&id) => id,
-            None => self.push_set(feed, indicator, malware)?,
+            None => self.push_set(feed, form)?,
         };
         let (last, last_id) = self.last.get_or_insert_with(|| (Vec::new(), id));
         last.clone_from(&self.wanted);
@@ -212,36 +260,38 @@ impl CatalogBuilder {
     }
 
     /// Adds the set that `wanted` describes.
-    fn push_set(
-        &mut self,
-        feed: u16,
-        indicator: &Indicator<'_>,
-        malware: u32,
-    ) -> Result<SetId, DetailsFull> {
+    fn push_set(&mut self, feed: u16, form: SetForm<'_>) -> Result<SetId, DetailsFull> {
+        let (malware, tags) = form.read();
+        let malware = match malware {
+            Some(malware) => self.word(malware)? + 1,
+            None => 0,
+        };
         let id = u32::try_from(self.catalog.sets.len()).map_err(|_| DetailsFull)?;
-        let tags = self.wanted.get(SET_FIELDS..).unwrap_or_default();
         let tags_start = u32::try_from(self.catalog.tags.len()).map_err(|_| DetailsFull)?;
         if id >> 30 != 0 {
             return Err(DetailsFull);
         }
+        for tag in tags {
+            let tag = self.word(tag)?;
+            self.catalog.tags.push(tag);
+        }
+        let tags_len = self.catalog.tags.len() - tags_start as usize;
         self.catalog.sets.push(AttributeSet {
             feed,
-            role: indicator.role,
-            state: indicator.state,
-            confidence: indicator.confidence,
+            role: form.role,
+            state: form.state,
+            confidence: form.confidence,
             malware,
             tags_start,
-            tags_len: u16::try_from(tags.len()).unwrap_or(u16::MAX),
+            tags_len: u16::try_from(tags_len).unwrap_or(u16::MAX),
         });
-        self.catalog.tags.extend_from_slice(tags);
         self.set_ids
             .insert(self.wanted.as_slice().into(), SetId(id));
         Ok(SetId(id))
     }
 
-    /// The number of a word, cut if it is very long.
+    /// The number of a word.
     fn word(&mut self, word: &str) -> Result<u32, DetailsFull> {
-        let word = cut(word);
         if let Some(&id) = self.word_ids.get(word) {
             return Ok(id);
         }
@@ -255,6 +305,3 @@ impl CatalogBuilder {
         Ok(id)
     }
 }
-
-/// How many numbers of a described set stand before its tags.
-const SET_FIELDS: usize = 5;

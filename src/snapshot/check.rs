@@ -101,7 +101,7 @@ fn lost(class: Class, value: String) -> BuildError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matching::HashKey;
+    use crate::matching::{HashKey, NameHash};
     use crate::model::{NameEngine, Scope};
     use crate::snapshot::tables::TablesBuilder;
 
@@ -121,8 +121,13 @@ mod tests {
             },
         ];
         for value in values {
-            let mut builder = TablesBuilder::new(HashKey::random());
-            builder.insert(&value, false).unwrap();
+            let key = HashKey::random();
+            let hash = match value {
+                IndicatorValue::Name { name, .. } => key.hash(name),
+                _ => NameHash::default(),
+            };
+            let mut builder = TablesBuilder::new(key);
+            builder.insert(&value, hash, false).unwrap();
             let mut tables = builder.build(NameEngine::Table).unwrap();
             assert!(check(&tables).is_ok(), "{value}");
             tables.names.forget();

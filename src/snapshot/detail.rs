@@ -18,13 +18,46 @@ pub(super) struct Detail<'a> {
     pub(super) valid_until: Option<EventTime>,
 }
 
+impl Detail<'_> {
+    /// Appends the form in which a detail is kept: the fields that are there, after a byte that
+    /// says which; nothing if there are none.
+    pub(super) fn write(&self, bytes: &mut Vec<u8>) {
+        let Detail {
+            id,
+            written,
+            reference,
+            valid_from,
+            valid_until,
+        } = *self;
+        let flag = |there: bool, flag: u8| if there { flag } else { 0 };
+        let flags = flag(valid_from.is_some(), FROM)
+            | flag(valid_until.is_some(), UNTIL)
+            | flag(id.is_some(), ID)
+            | flag(written.is_some(), WRITTEN)
+            | flag(reference.is_some(), REFERENCE);
+        if flags == 0 {
+            return;
+        }
+        bytes.push(flags);
+        for time in [valid_from, valid_until].into_iter().flatten() {
+            bytes.extend_from_slice(&time.nanos().to_le_bytes());
+        }
+        for text in [id, written, reference].into_iter().flatten() {
+            let text = cut(text);
+            let len = u16::try_from(text.len()).unwrap_or(u16::MAX);
+            bytes.extend_from_slice(&len.to_le_bytes());
+            bytes.extend_from_slice(text.as_bytes());
+        }
+    }
+}
+
 /// Where a detail lies; `NONE` for an empty one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DetailId(u32);
 
 impl DetailId {
     /// The empty detail.
-    const NONE: Self = Self(u32::MAX);
+    pub(super) const NONE: Self = Self(u32::MAX);
 }
 
 /// All details of a snapshot.
@@ -40,21 +73,31 @@ pub(super) struct Details {
 pub(super) struct DetailsFull;
 
 impl Details {
-    /// Keeps `detail`, or finds that the last one equals it.
-    pub(super) fn add(&mut self, detail: &Detail<'_>) -> Result<DetailId, DetailsFull> {
-        if *detail == Detail::default() {
+    /// Keeps a detail in the form of [`Detail::write`], or finds that the last one equals it.
+    pub(super) fn add(&mut self, written: &[u8]) -> Result<DetailId, DetailsFull> {
+        if written.is_empty() {
             return Ok(DetailId::NONE);
         }
-        if let Some(last) = self.last.filter(|&last| self.read(last) == *detail) {
+        if let Some(last) = self.last.filter(|&last| self.is(last, written)) {
             return Ok(last);
         }
         let id = u32::try_from(self.bytes.len()).map_err(|_| DetailsFull)?;
         if id == u32::MAX {
             return Err(DetailsFull);
         }
-        self.write(detail);
+        self.bytes.extend_from_slice(written);
         self.last = Some(DetailId(id));
         Ok(DetailId(id))
+    }
+
+    /// Whether the detail at `id` is the one with this form.
+    pub(super) fn is(&self, id: DetailId, written: &[u8]) -> bool {
+        if id == DetailId::NONE || written.is_empty() {
+            return id == DetailId::NONE && written.is_empty();
+        }
+        // The form says where it ends, so none is the start of another.
+        let kept = self.bytes.get(id.0 as usize..).unwrap_or_default();
+        kept.starts_with(written)
     }
 
     /// The detail at `id`.
@@ -85,34 +128,6 @@ impl Details {
     /// Memory, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes.capacity()
-    }
-
-    /// Appends the fields that are there, after a byte that says which.
-    fn write(&mut self, detail: &Detail<'_>) {
-        let Detail {
-            id,
-            written,
-            reference,
-            valid_from,
-            valid_until,
-        } = *detail;
-        let flag = |there: bool, flag: u8| if there { flag } else { 0 };
-        self.bytes.push(
-            flag(valid_from.is_some(), FROM)
-                | flag(valid_until.is_some(), UNTIL)
-                | flag(id.is_some(), ID)
-                | flag(written.is_some(), WRITTEN)
-                | flag(reference.is_some(), REFERENCE),
-        );
-        for time in [valid_from, valid_until].into_iter().flatten() {
-            self.bytes.extend_from_slice(&time.nanos().to_le_bytes());
-        }
-        for text in [id, written, reference].into_iter().flatten() {
-            let text = cut(text);
-            let len = u16::try_from(text.len()).unwrap_or(u16::MAX);
-            self.bytes.extend_from_slice(&len.to_le_bytes());
-            self.bytes.extend_from_slice(text.as_bytes());
-        }
     }
 }
 
@@ -147,8 +162,8 @@ fn read_time(rest: &mut &[u8]) -> EventTime {
     EventTime::from_nanos(i64::from_le_bytes(bytes))
 }
 
-/// Reads a text.
-fn read_text<'a>(rest: &mut &'a [u8]) -> &'a str {
+/// Reads a text after its length.
+pub(super) fn read_text<'a>(rest: &mut &'a [u8]) -> &'a str {
     let len = u16::from_le_bytes(take(rest, 2).try_into().unwrap_or_default());
     std::str::from_utf8(take(rest, usize::from(len))).unwrap_or_default()
 }
@@ -158,6 +173,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn form(detail: &Detail<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        detail.write(&mut bytes);
+        bytes
+    }
 
     proptest! {
         #[test]
@@ -181,7 +202,15 @@ mod tests {
                 })
                 .collect();
             let mut details = Details::default();
-            let ids: Vec<DetailId> = rows.iter().map(|row| details.add(row).unwrap()).collect();
+            let ids: Vec<DetailId> = rows
+                .iter()
+                .map(|row| details.add(&form(row)).unwrap())
+                .collect();
+            for (row, &id) in rows.iter().zip(&ids) {
+                for other in &rows {
+                    prop_assert_eq!(details.is(id, &form(other)), row == other);
+                }
+            }
             let read: Vec<Detail<'_>> = ids.iter().map(|&id| details.read(id)).collect();
             prop_assert_eq!(read, rows);
         }
@@ -194,10 +223,10 @@ mod tests {
             valid_until: Some(EventTime::MAX),
             ..Detail::default()
         };
-        let first = details.add(&until).unwrap();
+        let first = details.add(&form(&until)).unwrap();
         let len = details.bytes.len();
-        assert_eq!(details.add(&until), Ok(first));
-        assert_eq!(details.add(&Detail::default()), Ok(DetailId::NONE));
+        assert_eq!(details.add(&form(&until)), Ok(first));
+        assert_eq!(details.add(&[]), Ok(DetailId::NONE));
         assert_eq!(details.bytes.len(), len);
     }
 

@@ -1,23 +1,25 @@
 //! The hash of a snapshot's content. Every feed and row is hashed on its own and the hashes are
-//! added up, so that the order in which they came does not count.
+//! added up, so that the order in which they came does not count, nor where they were hashed.
 
 use std::net::IpAddr;
 
 use super::build::FeedInfo;
-use super::catalog::TAGS_MAX;
+use super::catalog::SetForm;
 use super::detail::cut;
-use crate::model::{EventTime, Indicator, IndicatorValue, Named, Scope, VictimDirection};
+use crate::model::{IndicatorValue, Named, Scope, VictimDirection};
 
 /// The sum so far.
 #[derive(Debug, Default)]
 pub(super) struct Digest {
     sum: [u64; 4],
-    /// The fields of the row at hand.
-    scratch: Vec<u8>,
 }
 
+/// The hash of one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RowDigest([u64; 4]);
+
 /// Names this way of hashing: a change of it changes every hash.
-const VERSION: &str = "gannet.snapshot.v1";
+const VERSION: &str = "gannet.snapshot.v2";
 
 impl Digest {
     /// Adds a feed with its rules.
@@ -29,49 +31,20 @@ impl Digest {
             ignore_ports,
             overrides,
         } = feed;
-        self.scratch.clear();
-        self.text("feed");
-        self.text(name);
-        self.text(victim.map_or("", VictimDirection::as_str));
-        self.scratch
-            .extend_from_slice(&grace.as_nanos().to_le_bytes());
-        self.scratch
-            .extend([u8::from(*ignore_ports), u8::from(*overrides)]);
-        self.add_scratch();
+        let mut bytes = Vec::new();
+        push_text(&mut bytes, "feed");
+        push_text(&mut bytes, name);
+        push_text(&mut bytes, victim.map_or("", VictimDirection::as_str));
+        bytes.extend_from_slice(&grace.as_nanos().to_le_bytes());
+        bytes.extend([u8::from(*ignore_ports), u8::from(*overrides)]);
+        self.add(RowDigest::of(&blake3::hash(&bytes)));
     }
 
-    /// Adds a row of the feed named `feed`, after the guard had its say.
-    pub(super) fn add_row(&mut self, feed: &str, indicator: &Indicator<'_>) {
-        let Indicator {
-            value,
-            written,
-            id,
-            role,
-            malware,
-            confidence,
-            valid_from,
-            valid_until,
-            state,
-            reference,
-            tags,
-        } = indicator;
-        self.scratch.clear();
-        self.text("row");
-        self.text(feed);
-        self.value(value);
-        self.text(written);
-        self.text(role.as_str());
-        self.text(state.as_str());
-        self.scratch.push(*confidence);
-        self.option(*id);
-        self.option(*malware);
-        self.option(*reference);
-        self.time(*valid_from);
-        self.time(*valid_until);
-        for tag in tags.iter().take(TAGS_MAX) {
-            self.text(tag);
+    /// Adds a row.
+    pub(super) fn add(&mut self, row: RowDigest) {
+        for (lane, added) in self.sum.iter_mut().zip(row.0) {
+            *lane = lane.wrapping_add(added);
         }
-        self.add_scratch();
     }
 
     /// The hash: 32 hexadecimal digits.
@@ -85,72 +58,121 @@ impl Digest {
         hex.truncate(32);
         hex
     }
+}
 
-    /// Adds the hash of the scratch to the sum.
-    fn add_scratch(&mut self) {
-        let hash = blake3::hash(&self.scratch);
-        for (lane, bytes) in self.sum.iter_mut().zip(hash.as_bytes().as_chunks().0) {
-            *lane = lane.wrapping_add(u64::from_le_bytes(*bytes));
+impl RowDigest {
+    /// A hash as four numbers.
+    fn of(hash: &blake3::Hash) -> Self {
+        let mut lanes = [0; 4];
+        for (lane, bytes) in lanes.iter_mut().zip(hash.as_bytes().as_chunks().0) {
+            *lane = u64::from_le_bytes(*bytes);
+        }
+        Self(lanes)
+    }
+}
+
+/// Hashes the rows of one feed. What they share is hashed once into a key, so that for most
+/// rows the shortest of hashes is enough.
+#[derive(Clone, Debug)]
+pub(super) struct RowHasher {
+    /// The feed's name, then the set at hand.
+    feed: Vec<u8>,
+    /// Bytes of the name.
+    feed_len: usize,
+    /// The key for the set at hand; none before the first.
+    key: Option<[u8; 32]>,
+    /// The feed and the set that the key is for.
+    set: Vec<u8>,
+    /// The row at hand.
+    row: Vec<u8>,
+}
+
+impl RowHasher {
+    /// For the feed with this name.
+    pub(super) fn new(feed: &str) -> Self {
+        let mut bytes = Vec::new();
+        push_text(&mut bytes, "set");
+        push_text(&mut bytes, feed);
+        Self {
+            feed_len: bytes.len(),
+            feed: bytes,
+            key: None,
+            set: Vec::new(),
+            row: Vec::new(),
         }
     }
 
-    /// Appends a text, as much of it as is kept, with its length, so that neighbors cannot
-    /// run together.
-    fn text(&mut self, text: &str) {
-        let text = cut(text);
-        let len = u32::try_from(text.len()).unwrap_or(u32::MAX);
-        self.scratch.extend_from_slice(&len.to_le_bytes());
-        self.scratch.extend_from_slice(text.as_bytes());
-    }
-
-    /// Appends a text that may be missing.
-    fn option(&mut self, text: Option<&str>) {
-        self.scratch.push(u8::from(text.is_some()));
-        self.text(text.unwrap_or_default());
-    }
-
-    /// Appends an instant that may be missing.
-    fn time(&mut self, time: Option<EventTime>) {
-        self.scratch.push(u8::from(time.is_some()));
-        let nanos = time.unwrap_or_default().nanos();
-        self.scratch.extend_from_slice(&nanos.to_le_bytes());
-    }
-
-    /// Appends what is listed.
-    fn value(&mut self, value: &IndicatorValue<'_>) {
-        self.text(value.class());
-        match value {
-            IndicatorValue::Name { name, scope } => {
-                self.text(name.as_str());
-                self.scratch.push(match scope {
-                    Scope::Exact => 0,
-                    Scope::Subtree => 1,
-                    Scope::Below => 2,
-                });
+    /// The hash of a row, after the guard had its say: its set, its value, and the form of its
+    /// detail.
+    pub(super) fn hash(
+        &mut self,
+        set: SetForm<'_>,
+        value: &IndicatorValue<'_>,
+        detail: &[u8],
+    ) -> RowDigest {
+        self.feed.truncate(self.feed_len);
+        set.append(&mut self.feed);
+        let key = match self.key {
+            Some(key) if self.set == self.feed => key,
+            Some(_) | None => {
+                self.set.clone_from(&self.feed);
+                *blake3::hash(&self.set).as_bytes()
             }
-            IndicatorValue::Pattern(text) => self.text(text),
-            IndicatorValue::Prefix(net) => {
-                self.address(net.addr());
-                self.scratch.push(net.prefix_len());
-            }
-            IndicatorValue::Endpoint { ip, port } => {
-                self.address(*ip);
-                self.scratch.extend_from_slice(&port.to_le_bytes());
-            }
+        };
+        self.key = Some(key);
+        self.row.clear();
+        push_value(&mut self.row, value);
+        self.row.extend_from_slice(detail);
+        RowDigest::of(&blake3::keyed_hash(&key, &self.row))
+    }
+}
+
+/// Appends a text, as much of it as is kept, with its length, so that neighbors cannot run
+/// together.
+fn push_text(bytes: &mut Vec<u8>, text: &str) {
+    let text = cut(text);
+    let len = u16::try_from(text.len()).unwrap_or(u16::MAX);
+    bytes.extend_from_slice(&len.to_le_bytes());
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+/// Appends what is listed: a byte for what it is, then the value.
+fn push_value(bytes: &mut Vec<u8>, value: &IndicatorValue<'_>) {
+    match value {
+        IndicatorValue::Name { name, scope } => {
+            bytes.push(match scope {
+                Scope::Exact => 0,
+                Scope::Subtree => 1,
+                Scope::Below => 2,
+            });
+            push_text(bytes, name.as_str());
+        }
+        IndicatorValue::Pattern(text) => {
+            bytes.push(3);
+            push_text(bytes, text);
+        }
+        IndicatorValue::Prefix(net) => {
+            bytes.extend([4, net.prefix_len()]);
+            push_address(bytes, net.addr());
+        }
+        IndicatorValue::Endpoint { ip, port } => {
+            bytes.push(5);
+            bytes.extend_from_slice(&port.to_le_bytes());
+            push_address(bytes, *ip);
         }
     }
+}
 
-    /// Appends an address.
-    fn address(&mut self, ip: IpAddr) {
-        match ip {
-            IpAddr::V4(ip) => {
-                self.scratch.push(4);
-                self.scratch.extend_from_slice(&ip.octets());
-            }
-            IpAddr::V6(ip) => {
-                self.scratch.push(6);
-                self.scratch.extend_from_slice(&ip.octets());
-            }
+/// Appends an address.
+fn push_address(bytes: &mut Vec<u8>, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => {
+            bytes.push(4);
+            bytes.extend_from_slice(&ip.octets());
+        }
+        IpAddr::V6(ip) => {
+            bytes.push(6);
+            bytes.extend_from_slice(&ip.octets());
         }
     }
 }

@@ -69,7 +69,7 @@ impl Snapshot {
     pub(super) fn allowance(&self, subject: Subject<'_>, at: Option<EventTime>) -> Allowance {
         let mut allowance = Allowance::default();
         for found in self.allowed.find(subject) {
-            for &row in self.allowed.rows(found.class, found.key) {
+            for row in self.allowed.rows(found.class, found.key) {
                 let counts = covers(&found, row)
                     && fits_port(&self.catalog, &found, row, subject)
                     && self.catalog.validity(row, at) == Validity::Valid;
@@ -90,10 +90,10 @@ fn judged<'s>(
     verdict: impl Fn(&Found<'_>, Row) -> Verdict,
 ) -> Vec<Judged<'s>> {
     let judge = |found: Found<'s>| {
-        let rows = tables.rows(found.class, found.key).iter();
+        let rows = tables.rows(found.class, found.key);
         let rows: Vec<(Row, Verdict)> = rows
-            .filter(|&&row| covers(&found, row))
-            .map(|&row| (row, verdict(&found, row)))
+            .filter(|&row| covers(&found, row))
+            .map(|row| (row, verdict(&found, row)))
             .collect();
         (!rows.is_empty()).then_some(Judged { found, rows })
     };

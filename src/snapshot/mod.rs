@@ -8,9 +8,11 @@
 //!
 //! Pure apart from the publisher: no I/O, no clock, no log.
 
+mod batch;
 mod build;
 mod catalog;
 mod check;
+mod counts;
 mod detail;
 mod digest;
 mod find;
@@ -19,18 +21,22 @@ mod lookup;
 mod publish;
 mod rows;
 mod tables;
+mod vet;
 
 use std::net::IpAddr;
 
 use crate::matching::{NameBatch, NameProbe};
 use crate::model::SnapshotId;
 
+pub use crate::matching::HashKey;
+pub use batch::RowBatch;
 pub use build::{
-    Accepted, BuildError, BuildOptions, FeedCounts, FeedId, FeedInfo, Refusal, SnapshotBuilder,
-    VALUE_INDICATORS_MAX,
+    BuildError, BuildOptions, FeedId, FeedInfo, SnapshotBuilder, VALUE_INDICATORS_MAX,
 };
+pub use counts::{Accepted, BatchTaken, FeedCounts, Refusal};
 pub use lookup::Lookup;
 pub use publish::{Publisher, SnapshotReader};
+pub use vet::{Vetted, Vetter};
 
 use catalog::Catalog;
 use tables::Tables;

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::rows::{Row, Rows, RowsBuilder};
 use crate::matching::{
-    AddressTable, AddressTableBuilder, Full, HashKey, KeyId, NameTable, NameTableBuilder,
+    AddressTable, AddressTableBuilder, Full, HashKey, KeyId, NameHash, NameTable, NameTableBuilder,
     PatternError, PatternTable, PatternTableBuilder, TableError,
 };
 use crate::model::{DomainName, IndicatorValue, MatchKind, NameEngine};
@@ -113,14 +113,15 @@ impl Tables {
             + self.all_rows().map(Rows::bytes).iter().sum::<usize>()
     }
 
-    /// The rows of a key.
-    pub(super) fn rows(&self, class: Class, key: KeyId) -> &[Row] {
-        match class {
-            Class::Name => self.name_rows.of(key),
-            Class::Pattern => self.pattern_rows.of(key),
-            Class::Prefix => self.prefix_rows.of(key),
-            Class::Endpoint => self.endpoint_rows.of(key),
-        }
+    /// The rows of a key, the newest first.
+    pub(super) fn rows(&self, class: Class, key: KeyId) -> impl Iterator<Item = Row> {
+        let rows = match class {
+            Class::Name => &self.name_rows,
+            Class::Pattern => &self.pattern_rows,
+            Class::Prefix => &self.prefix_rows,
+            Class::Endpoint => &self.endpoint_rows,
+        };
+        rows.of(key)
     }
 
     /// Every key that covers `subject`, the most specific first. Endpoints come on every port:
@@ -260,16 +261,23 @@ impl TablesBuilder {
         }
     }
 
-    /// The key of `value`, old or new, and the rows of its class. An endpoint with `any_port`
-    /// counts on every port.
+    /// Reads where a name with this hash will be inserted.
+    pub(super) fn touch(&self, hash: NameHash) -> u32 {
+        self.names.touch(hash)
+    }
+
+    /// The key of `value`, old or new, and the rows of its class. `hash` is that of a name. An
+    /// endpoint with `any_port` counts on every port.
     pub(super) fn insert(
         &mut self,
         value: &IndicatorValue<'_>,
+        hash: NameHash,
         any_port: bool,
     ) -> Result<(KeyId, &mut RowsBuilder), InsertError> {
         let entry = match *value {
             IndicatorValue::Name { name, scope } => {
-                (self.names.insert(name, scope)?, &mut self.name_rows)
+                let key = self.names.insert_hashed(name, scope, hash)?;
+                (key, &mut self.name_rows)
             }
             IndicatorValue::Pattern(text) => {
                 let key = self.patterns.insert(text).map_err(InsertError::Pattern)?;

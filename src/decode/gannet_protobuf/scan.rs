@@ -118,7 +118,7 @@ impl<'r> End<'r> {
             match tag {
                 IP => self.ip = fields.bytes()?,
                 PORT => self.port = truncated(fields.varint()?),
-                other => fields.skip(other, KNOWN)?,
+                other => fields.skip_unknown(other, KNOWN)?,
             }
         }
         Ok(())
@@ -173,7 +173,7 @@ fn merge_event<'r, S: KeySink<'r>>(event: &'r [u8], sink: &mut S) -> Result<Kind
                 flow.merge(fields.bytes()?)?;
                 kind = Kind::Flow(flow);
             }
-            other => fields.skip(other, KNOWN)?,
+            other => fields.skip_unknown(other, KNOWN)?,
         }
     }
     Ok(kind)
@@ -206,7 +206,7 @@ impl<'r> Dns<'r> {
                 QUERY_ONLY | UPSTREAM | BLOCKED => {
                     fields.varint()?;
                 }
-                other => fields.skip(other, KNOWN)?,
+                other => fields.skip_unknown(other, KNOWN)?,
             }
         }
         Ok(())
@@ -224,7 +224,7 @@ impl<'r> Dns<'r> {
             match tag {
                 NAME => (name, ip) = (Some(fields.text()?), None),
                 IP => (name, ip) = (None, Some(fields.bytes()?)),
-                other => fields.skip(other, KNOWN)?,
+                other => fields.skip_unknown(other, KNOWN)?,
             }
         }
         if let Some(name) = name.filter(|name| !name.is_empty()) {
@@ -288,7 +288,7 @@ impl<'r> Flow<'r> {
                 | INITIATOR => {
                     fields.varint()?;
                 }
-                other => fields.skip(other, KNOWN)?,
+                other => fields.skip_unknown(other, KNOWN)?,
             }
         }
         Ok(())

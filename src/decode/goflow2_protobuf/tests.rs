@@ -456,25 +456,27 @@ proptest! {
     #[test]
     fn fields_are_those_of_the_oracle(flow in flow()) {
         let bytes = flow.encode_to_vec();
-        let read = Message::read(&bytes).unwrap();
+        let mut places = Places::new(&bytes);
+        let read = Message::read(&mut places).unwrap();
+        let small = |field| u32::try_from(read.number(field)).unwrap();
         let again = FlowType {
             kind: flow.kind,
-            received_sec: read.received_sec,
-            sampling_rate: read.sampling_rate,
-            source: read.source.to_vec(),
-            destination: read.destination.to_vec(),
-            bytes: read.bytes,
-            packets: read.packets,
-            sampler: read.sampler.to_vec(),
-            proto: u32::try_from(read.proto).unwrap(),
-            source_port: u32::try_from(read.source_port).unwrap(),
-            destination_port: u32::try_from(read.destination_port).unwrap(),
-            tcp_flags: u32::try_from(read.tcp_flags).unwrap(),
-            ethertype: u32::try_from(read.ethertype).unwrap(),
-            start_sec_or_flags: read.start_sec_or_flags,
-            start_ms: read.start_ms,
-            received_ns: read.received_ns,
-            start_ns: read.start_ns,
+            received_sec: read.number(Field::ReceivedSec),
+            sampling_rate: read.number(Field::SamplingRate),
+            source: read.bytes(Field::Source).to_vec(),
+            destination: read.bytes(Field::Destination).to_vec(),
+            bytes: read.number(Field::Bytes),
+            packets: read.number(Field::Packets),
+            sampler: read.bytes(Field::Sampler).to_vec(),
+            proto: small(Field::Proto),
+            source_port: small(Field::SourcePort),
+            destination_port: small(Field::DestinationPort),
+            tcp_flags: small(Field::TcpFlags),
+            ethertype: small(Field::Ethertype),
+            start_sec_or_flags: read.number(Field::StartSecOrFlags),
+            start_ms: read.number(Field::StartMs),
+            received_ns: read.number(Field::ReceivedNs),
+            start_ns: read.number(Field::StartNs),
         };
         prop_assert_eq!(again, flow);
     }

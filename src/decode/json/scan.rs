@@ -1,5 +1,7 @@
 //! Searches in the bytes of JSON: ends of strings and numbers, escapes, white space.
 
+use super::vector::{LANE, find};
+
 /// How many bytes stand before the quote that ends a string, given what follows its opening
 /// quote, which may be anything; and whether escapes are among them.
 #[cold]
@@ -22,17 +24,14 @@ pub(super) fn special_end(bytes: &[u8]) -> Option<(usize, bool)> {
 /// One in each of eight bytes.
 const ONES: u64 = u64::MAX / 0xff;
 
-/// How many bytes stand before the first quote in `bytes`: eight at a time, since most strings
-/// are too short for a vector search to pay.
+/// How many bytes stand before the first quote in `bytes`.
 #[inline(always)]
 pub(super) fn quote(bytes: &[u8]) -> usize {
     let mut rest = bytes;
-    while let Some((word, after)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*word) ^ (ONES * 0x22);
-        // A borrow can only reach bytes above a true find, so the lowest find is exact.
-        let found = word.wrapping_sub(ONES) & !word & (ONES * 0x80);
-        if found != 0 {
-            return bytes.len() - rest.len() + low_bytes(found);
+    while let Some((lane, after)) = rest.split_first_chunk::<LANE>() {
+        let before = find(b'"', lane);
+        if before < LANE {
+            return bytes.len() - rest.len() + before;
         }
         rest = after;
     }
@@ -47,9 +46,21 @@ fn low_bytes(word: u64) -> usize {
     (word.trailing_zeros() / 8) as usize
 }
 
+/// What follows the number, `true`, `false` or `null` at the start of `bytes`.
+#[inline(always)]
+pub(super) fn after_bare(bytes: &[u8]) -> Option<&[u8]> {
+    let (&first, after) = bytes.split_first()?;
+    match first {
+        b't' => after.strip_prefix(b"rue"),
+        b'f' => after.strip_prefix(b"alse"),
+        b'n' => after.strip_prefix(b"ull"),
+        _ => after_number(bytes),
+    }
+}
+
 /// What follows the number at the start of `bytes`.
 #[inline(always)]
-pub(super) fn after_number(bytes: &[u8]) -> Option<&[u8]> {
+fn after_number(bytes: &[u8]) -> Option<&[u8]> {
     let rest = bytes.strip_prefix(b"-").unwrap_or(bytes);
     let mut rest = match rest {
         [b'0', after @ ..] => after,

@@ -221,6 +221,19 @@ proptest! {
     }
 
     #[test]
+    fn a_usual_name_is_what_the_long_way_makes_of_it(
+        text in "([0-9a-f.-]|0x|[A-Z_x.:/\\[]|\u{e4}| ){0,12}|([a-z0-9-]{0,70}\\.){1,5}[a-zA-Z0-9-]{1,5}|[0-9.]{7,9}-[0-9a.]{7,9}",
+    ) {
+        let (mut one, mut other) = (scratch(), scratch());
+        if let Some(value) = usual_name(&text, Scope::Below, &mut one) {
+            prop_assert_eq!(strip(&text), &text);
+            prop_assert_eq!(crate::feeds::refang(&text), text.as_str());
+            let long = detect(&text, Scope::Below, &mut other);
+            prop_assert_eq!(long, Ok(Detected { found: Found::One(value), remark: None }));
+        }
+    }
+
+    #[test]
     fn addresses_come_back_as_they_were(bits in any::<u128>(), v4 in any::<bool>(), len in 0_u8..=32, port in 1_u16..) {
         let ip: IpAddr = if v4 {
             Ipv4Addr::from(u32::try_from(bits >> 96).unwrap()).into()
