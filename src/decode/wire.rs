@@ -142,6 +142,10 @@ impl<'m> Fields<'m> {
                 return Ok(squeezed(word & (ends ^ (ends - 1))));
             }
         }
+        if let [low, high @ ..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(u64::from(*low & 0x7f) | u64::from(*high) << 7);
+        }
         let (value, rest) = varint_by_bytes(self.rest)?;
         self.rest = rest;
         Ok(value)
@@ -181,13 +185,18 @@ impl<'m> Fields<'m> {
         Ok(bytes)
     }
 
-    /// Text.
+    /// Text in UTF-8.
     ///
     /// # Errors
     /// [`Broken`] when the length reaches beyond the end or the bytes are not UTF-8.
     #[inline(always)]
-    pub(super) fn text(&mut self) -> Result<&'m str, Broken> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| Broken)
+    pub(super) fn text(&mut self) -> Result<&'m [u8], Broken> {
+        let text = self.bytes()?;
+        if text.is_ascii() || std::str::from_utf8(text).is_ok() {
+            Ok(text)
+        } else {
+            Err(Broken)
+        }
     }
 
     /// Passes over the value of a field that the caller does not know.

@@ -11,33 +11,12 @@ use crate::model::Endpoint;
 ///
 /// # Errors
 /// The [`Reject`] with which the full face would refuse the event, except for want of a time.
+#[inline]
 pub(super) fn scan<'r, S: KeySink<'r>>(event: &'r [u8], sink: &mut S) -> Result<(), Reject> {
-    match read(event, sink)? {
+    match read(event, sink).map_err(|_| Reject::NotProtobuf)? {
         Kind::None => Err(Reject::Schema),
-        Kind::Dns(dns) => {
-            dns.client.checked()?;
-            dns.resolver.checked()?;
-            if dns.qtype > u32::from(u16::MAX) || dns.rcode > u32::from(u16::MAX) {
-                return Err(Reject::Schema);
-            }
-            if dns.bad_answer {
-                return Err(Reject::BadAddress);
-            }
-            if !dns.qname.is_empty() {
-                sink.name(dns.qname.as_bytes());
-            }
-            Ok(())
-        }
-        Kind::Flow(flow) => {
-            let protocol = flow.protocol.map(byte).transpose()?;
-            byte(flow.tcp_flags)?;
-            for end in [flow.source, flow.destination] {
-                let end = end.checked()?.ok_or(Reject::Schema)?;
-                let port = end.port.filter(|_| !has_no_ports(protocol));
-                sink.address(end.ip, port);
-            }
-            Ok(())
-        }
+        Kind::Dns(dns) => dns.finish(sink),
+        Kind::Flow(flow) => flow.finish(sink),
     }
 }
 
@@ -63,7 +42,7 @@ struct Dns<'r> {
     /// `resolver`.
     resolver: End<'r>,
     /// `qname`.
-    qname: &'r str,
+    qname: &'r [u8],
     /// `qtype`.
     qtype: u32,
     /// `rcode`.
@@ -96,6 +75,7 @@ pub(super) struct End<'r> {
 
 impl<'r> End<'r> {
     /// The end that it stands for; none without an address.
+    #[inline]
     pub(super) fn checked(self) -> Result<Option<Endpoint>, Reject> {
         if self.ip.is_empty() {
             return Ok(None);
@@ -109,11 +89,18 @@ impl<'r> End<'r> {
     }
 
     /// Reads the fields of `message` over those that are there.
+    #[inline]
     fn merge(&mut self, message: &'r [u8]) -> Result<(), Broken> {
         const IP: u32 = bytes_tag(1);
         const PORT: u32 = varint_tag(2);
         const KNOWN: Known = Known::of(&[IP, PORT]);
         let mut fields = Fields::new(message);
+        if fields.next_is(IP) {
+            self.ip = fields.bytes()?;
+        }
+        if fields.next_is(PORT) {
+            self.port = truncated(fields.varint()?);
+        }
         while let Some(tag) = fields.tag()? {
             match tag {
                 IP => self.ip = fields.bytes()?,
@@ -131,12 +118,8 @@ fn truncated(value: u64) -> u32 {
 }
 
 /// Reads one event, handing out the keys of its answers.
-fn read<'r, S: KeySink<'r>>(event: &'r [u8], sink: &mut S) -> Result<Kind<'r>, Reject> {
-    merge_event(event, sink).map_err(|_| Reject::NotProtobuf)
-}
-
-/// [`read`], with the reader's own error.
-fn merge_event<'r, S: KeySink<'r>>(event: &'r [u8], sink: &mut S) -> Result<Kind<'r>, Broken> {
+#[inline]
+fn read<'r, S: KeySink<'r>>(event: &'r [u8], sink: &mut S) -> Result<Kind<'r>, Broken> {
     const TIME: u32 = fixed64_tag(1);
     const OBSERVER: u32 = bytes_tag(2);
     const HINT: u32 = bytes_tag(3);
@@ -144,8 +127,28 @@ fn merge_event<'r, S: KeySink<'r>>(event: &'r [u8], sink: &mut S) -> Result<Kind
     const DNS: u32 = bytes_tag(5);
     const FLOW: u32 = bytes_tag(6);
     const KNOWN: Known = Known::of(&[TIME, OBSERVER, HINT, SAMPLING_RATE, DNS, FLOW]);
-    let mut kind = Kind::None;
     let mut fields = Fields::new(event);
+    if fields.next_is(TIME) {
+        fields.fixed64()?;
+    }
+    for tag in [OBSERVER, HINT] {
+        if fields.next_is(tag) {
+            fields.text()?;
+        }
+    }
+    if fields.next_is(SAMPLING_RATE) {
+        fields.varint()?;
+    }
+    let mut kind = Kind::None;
+    if fields.next_is(DNS) {
+        let mut dns = Dns::default();
+        dns.merge(fields.bytes()?, sink)?;
+        kind = Kind::Dns(dns);
+    } else if fields.next_is(FLOW) {
+        let mut flow = Flow::default();
+        flow.merge(fields.bytes()?)?;
+        kind = Kind::Flow(flow);
+    }
     while let Some(tag) = fields.tag()? {
         match tag {
             TIME => {
@@ -180,6 +183,23 @@ fn merge_event<'r, S: KeySink<'r>>(event: &'r [u8], sink: &mut S) -> Result<Kind
 }
 
 impl<'r> Dns<'r> {
+    /// Checks what was read and hands out the question.
+    #[inline]
+    fn finish<S: KeySink<'r>>(&self, sink: &mut S) -> Result<(), Reject> {
+        self.client.checked()?;
+        self.resolver.checked()?;
+        if self.qtype > u32::from(u16::MAX) || self.rcode > u32::from(u16::MAX) {
+            return Err(Reject::Schema);
+        }
+        if self.bad_answer {
+            return Err(Reject::BadAddress);
+        }
+        if !self.qname.is_empty() {
+            sink.name(self.qname);
+        }
+        Ok(())
+    }
+
     /// Reads the fields of `message` over those that are there; hands out its answers.
     fn merge<S: KeySink<'r>>(&mut self, message: &'r [u8], sink: &mut S) -> Result<(), Broken> {
         const CLIENT: u32 = bytes_tag(1);
@@ -195,6 +215,24 @@ impl<'r> Dns<'r> {
             CLIENT, RESOLVER, QNAME, QTYPE, RCODE, ANSWERS, QUERY_ONLY, UPSTREAM, BLOCKED,
         ]);
         let mut fields = Fields::new(message);
+        if fields.next_is(CLIENT) {
+            self.client.merge(fields.bytes()?)?;
+        }
+        if fields.next_is(RESOLVER) {
+            self.resolver.merge(fields.bytes()?)?;
+        }
+        if fields.next_is(QNAME) {
+            self.qname = fields.text()?;
+        }
+        if fields.next_is(QTYPE) {
+            self.qtype = truncated(fields.varint()?);
+        }
+        if fields.next_is(RCODE) {
+            self.rcode = truncated(fields.varint()?);
+        }
+        while fields.next_is(ANSWERS) {
+            self.merge_answer(fields.bytes()?, sink)?;
+        }
         while let Some(tag) = fields.tag()? {
             match tag {
                 CLIENT => self.client.merge(fields.bytes()?)?,
@@ -228,7 +266,7 @@ impl<'r> Dns<'r> {
             }
         }
         if let Some(name) = name.filter(|name| !name.is_empty()) {
-            sink.name(name.as_bytes());
+            sink.name(name);
         }
         match ip.map(address) {
             Some(Some(address)) => sink.address(address, None),
@@ -240,6 +278,19 @@ impl<'r> Dns<'r> {
 }
 
 impl<'r> Flow<'r> {
+    /// Checks what was read and hands out the ends.
+    #[inline]
+    fn finish<S: KeySink<'r>>(&self, sink: &mut S) -> Result<(), Reject> {
+        let protocol = self.protocol.map(byte).transpose()?;
+        byte(self.tcp_flags)?;
+        for end in [self.source, self.destination] {
+            let end = end.checked()?.ok_or(Reject::Schema)?;
+            let port = end.port.filter(|_| !has_no_ports(protocol));
+            sink.address(end.ip, port);
+        }
+        Ok(())
+    }
+
     /// Reads the fields of `message` over those that are there.
     fn merge(&mut self, message: &'r [u8]) -> Result<(), Broken> {
         const SOURCE: u32 = bytes_tag(1);
@@ -271,6 +322,31 @@ impl<'r> Flow<'r> {
             INITIATOR,
         ]);
         let mut fields = Fields::new(message);
+        if fields.next_is(SOURCE) {
+            self.source.merge(fields.bytes()?)?;
+        }
+        if fields.next_is(DESTINATION) {
+            self.destination.merge(fields.bytes()?)?;
+        }
+        if fields.next_is(PROTOCOL) {
+            self.protocol = Some(truncated(fields.varint()?));
+        }
+        for tag in [
+            PACKETS,
+            BYTES,
+            PAYLOAD_BYTES,
+            TWO_WAY,
+            REVERSE_PACKETS,
+            REVERSE_BYTES,
+            REVERSE_PAYLOAD_BYTES,
+        ] {
+            if fields.next_is(tag) {
+                fields.varint()?;
+            }
+        }
+        if fields.next_is(TCP_FLAGS) {
+            self.tcp_flags = truncated(fields.varint()?);
+        }
         while let Some(tag) = fields.tag()? {
             match tag {
                 SOURCE => self.source.merge(fields.bytes()?)?,
