@@ -1,6 +1,6 @@
 //! JSON rows: the key scan hands out all that the full decoding finds, whatever came before, and
-//! both agree with a plain reading. The first byte chooses the format, the first line is what the
-//! scanner has seen.
+//! both agree with a plain reading. The first byte chooses the format, the lines of a record but
+//! its last are what the scanner has seen before it.
 
 #![no_main]
 
@@ -23,6 +23,8 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let format = scan::FORMATS[usize::from(choice) % scan::FORMATS.len()];
-    let before = record.split(|&byte| byte == b'\n').next();
-    scan::check_after(format, &[before.unwrap_or_default()], record);
+    let mut before: Vec<&[u8]> = record.split(|&byte| byte == b'\n').collect();
+    let last = before.pop().unwrap_or_default();
+    scan::check_after(format, &before, record);
+    scan::check_after(format, &before, last);
 });

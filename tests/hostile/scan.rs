@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use gannet::decode::{Item, KeyScanner, KeySink, Outcome, event};
+use gannet::decode::{Item, KeyScanner, KeySink, Outcome, Reject, event};
 use gannet::model::{Answer, DomainName, Event, EventFormat, EventKind, EventTime, NAME_LEN_MAX};
 
 use crate::oracle::{Reading, reading};
@@ -114,7 +114,8 @@ pub(crate) fn items(format: EventFormat, before: &[&[u8]], record: &[u8]) -> Vec
     let usual: Vec<&[u8]> = rows::of(format).iter().map(|row| row.as_bytes()).collect();
     // Often enough for whatever is learned to be learned.
     let often = usual.repeat(20);
-    for warm in [&often[..], &[record, record], before] {
+    let mixed = [&usual, before, &usual, before].concat();
+    for warm in [&often[..], &[record, record], before, &mixed] {
         let seen = scan(format, warm, record);
         assert_eq!(seen, fresh, "after other rows: {}", shown(record));
     }
@@ -137,6 +138,10 @@ pub(crate) fn check_after(format: EventFormat, before: &[&[u8]], record: &[u8]) 
             (Ok(Some(event)), Outcome::Event) => check_handed_out(event, item),
             (Ok(None), Outcome::Ignored) => {}
             (Err(reject), Outcome::Rejected(scanned)) if *reject == scanned => {}
+            // A record without any item: nothing is there to be decoded.
+            (Err(_), Outcome::Rejected(Reject::Empty)) if seen.len() == 1 => {}
+            // What is left of a broken batch is no item of its own.
+            (Err(_), Outcome::Rejected(_)) if !FORMATS.contains(&format) => {}
             // The scan of this format looks only at the fields that it reads.
             (Err(_), Outcome::Event) if format == EventFormat::GannetJson => {}
             _ => panic!("{full:?} but {:?}: {}", item.outcome, shown(&item.bytes)),

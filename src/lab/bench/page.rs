@@ -3,7 +3,7 @@
 mod plot;
 
 use super::result::{BenchReport, ResultRow};
-use super::sheet::{Sheet, benches, hits_percent, miss_shares, sheets, title};
+use super::sheet::{Sheet, benches, hits_percent, miss_shares, over_tables, sheets, title};
 use super::sizing::{SizingOptions, sizing};
 use crate::encode::report::{STYLE, escape, number};
 use plot::{Line, lines};
@@ -40,7 +40,9 @@ const OWN_STYLE: &str = "
 .wide { overflow-x: auto; }
 .plot { display: block; width: 100%; height: auto; }
 .plot path { fill: none; stroke-width: 2; }
-.l1 { stroke: var(--c1); } .l2 { stroke: var(--c2); } .l3 { stroke: var(--c3); } .l4 { stroke: var(--c4); }
+.wide td { white-space: nowrap; }
+.l1 { stroke: var(--c1); } .l2 { stroke: var(--c2); } .l3 { stroke: var(--good); } .l4 { stroke: var(--soft); }
+.p1 { fill: var(--c1); } .p2 { fill: var(--c2); } .p3 { fill: var(--good); } .p4 { fill: var(--soft); }
 .l2 { stroke-dasharray: 7 3; } .l3 { stroke-dasharray: 2 3; } .l4 { stroke-dasharray: 9 3 2 3; }
 .plot .grid { stroke-width: 1; }
 pre { overflow-x: auto; padding: 10px 14px; background: var(--panel); font-size: 14px; }
@@ -56,8 +58,7 @@ fn section(heading: &str, about: &str, body: &str) -> String {
 
 /// The plots of a bench.
 fn plots(bench: &str, rows: &[&ResultRow]) -> String {
-    let shares = miss_shares(rows);
-    if shares.is_empty() {
+    if !over_tables(rows) {
         let body = rates(rows);
         return if body.is_empty() {
             body
@@ -65,6 +66,7 @@ fn plots(bench: &str, rows: &[&ResultRow]) -> String {
             section(title(bench), "Events a second; longer is better.", &body)
         };
     }
+    let shares = miss_shares(rows);
     let body: String = shares.iter().map(|&share| by_size(rows, share)).collect();
     let about = "Nanoseconds a question by the number of indicators, both in powers of ten; lower \
                  is better.";

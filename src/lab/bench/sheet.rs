@@ -20,7 +20,7 @@ pub(super) fn sheets(report: &BenchReport) -> Vec<Sheet> {
     benches(&report.results)
         .into_iter()
         .map(|(bench, rows)| {
-            let columns = if rows.iter().any(|row| row.miss_share.is_some()) {
+            let columns = if over_tables(&rows) {
                 table_columns(&rows)
             } else {
                 record_columns()
@@ -40,6 +40,12 @@ pub(super) fn benches(results: &[ResultRow]) -> Vec<(&str, Vec<&ResultRow>)> {
         }
     }
     benches
+}
+
+/// Whether a bench asks tables; the others read records.
+pub(super) fn over_tables(rows: &[&ResultRow]) -> bool {
+    rows.iter()
+        .any(|row| row.miss_share.is_some() && row.format.is_none())
 }
 
 /// What a bench is called.
@@ -242,6 +248,7 @@ pub(super) mod tests {
             events_per_second: Some(rate),
             bytes_per_second: Some(rate * 400.0),
             cpu_ns_per_event: Some(400.0),
+            miss_share: Some(0.999),
             size: Some(1_000_000),
             bytes_per_indicator: Some(100.0),
             ..ResultRow::default()

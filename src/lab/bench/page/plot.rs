@@ -76,7 +76,7 @@ fn drawn_line(line: &Line, kind: usize, x: &Scale, y: &Scale) -> String {
         let letter = if index == 0 { 'M' } else { 'L' };
         path.push_str(&format!("{letter}{:.1} {:.1}", x.at(size), y.at(value)));
         marks.push_str(&format!(
-            "<circle class=\"c{kind}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"4\"><title>{}, {}: {value:.1}\
+            "<circle class=\"p{kind}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"4\"><title>{}, {}: {value:.1}\
              </title></circle>\n",
             x.at(size),
             y.at(value),
