@@ -290,3 +290,6 @@ fn varint(bytes: &[u8]) -> Option<u64> {
     }
     Fields::new(bytes).varint().ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -321,3 +321,6 @@ impl<'m> Labels<'m> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
