@@ -97,7 +97,7 @@ fn the_longest_names_fit_into_a_batch_that_is_not_full() {
         let probe = table.queue(deepest.as_bytes(), names, &mut batch);
         assert_eq!(probe, NameProbe::Miss);
         names += 1;
-        assert_eq!(batch.len(), 127 * names as usize);
+        assert_eq!(batch.hashes.len(), 127 * names as usize);
     }
     assert_eq!(batch.hashes.capacity(), room, "a batch had to grow");
     let mut found = Vec::new();
@@ -119,7 +119,7 @@ proptest! {
         let mut batch = NameBatch::new();
         let probe = table.queue(raw.as_bytes(), 0, &mut batch);
         let labels = raw.split('.').count();
-        prop_assert!(batch.len() <= labels.min(127));
+        prop_assert!(batch.hashes.len() <= labels.min(127));
         // What is told at once leaves nothing behind.
         prop_assert!(probe == NameProbe::Miss || batch.is_empty());
     }
