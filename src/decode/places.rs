@@ -36,6 +36,7 @@ const BLOCK: usize = u64::BITS as usize;
 
 impl Wanted {
     /// The wanted fields by their tags, of numbers below 128.
+    #[expect(clippy::indexing_slicing, reason = "runs when it is compiled")]
     pub(super) const fn of(tags: &[u32]) -> Self {
         assert!(
             tags.len() <= WANTED_MAX,
@@ -51,7 +52,7 @@ impl Wanted {
                 if number < 16 {
                     kinds[tag as usize] = kind;
                 }
-                kinds[(tag & 0x7f | 0x80 | tag >> 7 << 8) as usize] = kind;
+                kinds[long_index(tag)] = kind;
                 wire_type += 1;
             }
             number += 1;
@@ -69,10 +70,10 @@ impl Wanted {
         if at != places.message.len() {
             self.find_by_fields(at, places)?;
         }
-        if places.starts[usize::from(WRONG)] != ABSENT {
-            return Err(Broken);
+        match places.starts.get(usize::from(WRONG)) {
+            Some(&ABSENT) => Ok(()),
+            Some(_) | None => Err(Broken),
         }
-        Ok(())
     }
 
     /// Walks the message up to where something unusual begins, and gives the place.
@@ -84,6 +85,7 @@ impl Wanted {
         };
         let mut at = 0;
         while at < message.len() {
+            // The last block reaches back, so that it is a whole one, too.
             let (block, block_at) = match message.get(at..).and_then(<[u8]>::first_chunk) {
                 Some(block) => (block, at),
                 None => (last, message.len() - BLOCK),
@@ -156,14 +158,8 @@ impl Wanted {
             let Some(tag) = fields.tag()? else {
                 return Ok(());
             };
-            let kind = if tag < 0x400 {
-                let low = tag & 0x7f | 0x80 | tag >> 7 << 8;
-                self.kinds
-                    .get(low as usize)
-                    .map_or(0, |kind| usize::from(*kind))
-            } else {
-                0
-            };
+            let kind = self.kinds.get(long_index(tag));
+            let kind = kind.map_or(0, |kind| usize::from(*kind));
             if let Some(place) = places.starts.get_mut(kind) {
                 *place = start;
             }
@@ -180,6 +176,16 @@ fn index(first: u8, second: u8) -> usize {
         usize::from(first)
     } else {
         usize::from(u16::from_le_bytes([first, second]))
+    }
+}
+
+/// The place in the table of kinds of `tag` written in two bytes; beyond the table if two are not
+/// enough.
+const fn long_index(tag: u32) -> usize {
+    if tag < 128 << 3 {
+        (tag & 0x7f | 0x80 | tag >> 7 << 8) as usize
+    } else {
+        KINDS
     }
 }
 

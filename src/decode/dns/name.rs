@@ -154,8 +154,8 @@ fn special(word: u64) -> u64 {
     let low = word & !HIGHS;
     let printable = low + LANES * (0x80 - 0x21);
     let delete = low + LANES;
-    let no_dot = (low ^ LANES * 0x2e) + LANES * 0x7f;
-    let no_backslash = (low ^ LANES * 0x5c) + LANES * 0x7f;
+    let no_dot = (low ^ (LANES * 0x2e)) + LANES * 0x7f;
+    let no_backslash = (low ^ (LANES * 0x5c)) + LANES * 0x7f;
     (word | delete | !(printable & no_dot & no_backslash)) & HIGHS
 }
 

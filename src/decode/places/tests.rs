@@ -181,6 +181,19 @@ fn long_numbers_and_long_tags_are_found() {
     );
 }
 
+#[test]
+fn fields_of_large_numbers_are_not_taken_for_wanted_ones() {
+    let filling = field(varint_tag(7), 1, &number(1)).repeat(60);
+    for bit in 7..29 {
+        for wanted in TAGS {
+            let unknown = field(1 << bit << 3 | wanted, 1, &prefixed(&[0; 8]));
+            check(&[&filling[..], &unknown, &filling].concat());
+            check(&[&unknown[..], &filling].concat());
+            check(&unknown);
+        }
+    }
+}
+
 /// Fields of any kind, many of them wanted.
 fn any_field() -> impl Strategy<Value = Vec<u8>> {
     let numbers = prop_oneof![

@@ -1,6 +1,8 @@
 //! Binary records made to cost as much as they can: one mebibyte of the cheapest bytes that make
 //! a reader work. The walk stays linear, and what the key face hands out still covers the event.
 
+use std::hint::black_box;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -8,7 +10,7 @@ use prost::Message;
 use prost::encoding::encode_varint;
 
 use super::recorder::{Recorded, check_faces, recorded, unhex};
-use crate::decode::{ITEMS_MAX, Outcome, Reject, event, keys};
+use crate::decode::{ITEMS_MAX, Item, KeySink, Outcome, Reject, event, keys};
 use crate::model::EventFormat;
 use crate::proto;
 
@@ -22,9 +24,9 @@ fn items(format: EventFormat, record: &[u8]) -> Vec<Recorded> {
     let mut items = recorded(|sink| {
         keys(format, record, sink);
         // A batch may hold nothing, which a recorder does not allow.
-        crate::decode::KeySink::end(
+        KeySink::end(
             sink,
-            crate::decode::Item {
+            Item {
                 bytes: &[],
                 outcome: Outcome::Ignored,
             },
@@ -56,21 +58,21 @@ fn check(format: EventFormat, record: &[u8]) -> Vec<Recorded> {
 fn time(format: EventFormat, record: &[u8]) -> Duration {
     /// A sink that looks at what it gets and keeps nothing.
     struct Sum(usize);
-    impl crate::decode::KeySink<'_> for Sum {
+    impl KeySink<'_> for Sum {
         fn name(&mut self, name: &[u8]) {
             self.0 += name.len();
         }
-        fn address(&mut self, _address: std::net::IpAddr, _port: Option<u16>) {
+        fn address(&mut self, _address: IpAddr, _port: Option<u16>) {
             self.0 += 1;
         }
-        fn end(&mut self, item: crate::decode::Item<'_>) {
+        fn end(&mut self, item: Item<'_>) {
             self.0 += item.bytes.len();
         }
     }
     let mut sum = Sum(0);
     let start = Instant::now();
-    keys(format, std::hint::black_box(record), &mut sum);
-    std::hint::black_box(sum.0);
+    keys(format, black_box(record), &mut sum);
+    black_box(sum.0);
     start.elapsed()
 }
 
@@ -243,7 +245,7 @@ fn lengths_beyond_the_end_are_rejected_however_large() {
             (EventFormat::Goflow2Protobuf, vec![0x08, 4, 0x32]),
             (
                 EventFormat::Goflow2Protobuf,
-                [vec![0x08, 4], vec![0x18, 1].repeat(40), vec![0x32]].concat(),
+                [vec![0x08, 4], [0x18, 1].repeat(40), vec![0x32]].concat(),
             ),
             (EventFormat::GannetProtobuf, vec![0x0a]),
         ] {
