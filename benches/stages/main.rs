@@ -118,7 +118,7 @@ fn count(stages: &[Stage]) -> anyhow::Result<Figures> {
     Ok(figures)
 }
 
-/// What valgrind runs: one stage, warmed by one pass, then one pass that counts.
+/// What valgrind runs: one stage, warmed by one pass, then those that count.
 fn run_counted(name: &str) -> anyhow::Result<()> {
     let stage = stages::all()
         .into_iter()
@@ -126,11 +126,8 @@ fn run_counted(name: &str) -> anyhow::Result<()> {
         .with_context(|| format!("no stage is called {name}"))?;
     let mut pass = stage.prepare()?;
     pass.checked()?;
-    ensure!(
-        stages::counted(&mut pass) == pass.answer,
-        "{name} gives another answer"
-    );
-    println!("{} {}", valgrind::EVENTS, pass.events);
+    ensure!(stages::counted(&mut pass), "{name} gives another answer");
+    println!("{} {}", valgrind::EVENTS, pass.events * pass.runs);
     Ok(())
 }
 

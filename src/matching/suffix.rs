@@ -1,8 +1,12 @@
 //! The suffix table: a hash table whose keys are names, probed once a label suffix, with a
 //! small filter in front that may say only "surely absent".
 //!
+//! Beside every name the filter holds its *stem*, its last two labels: where the stem of a name
+//! that is asked for is surely absent, nothing below it is listed, so most names cost one look
+//! at the filter whatever they are made of.
+//!
 //! Memory a name: its text, 4 bytes for its end, 1 for its scopes, 7 to 13 for its slots and 2
-//! for its bits in the filter.
+//! to 4 for its bits in the filter.
 
 use super::KeyId;
 use super::batch::NameBatch;
@@ -81,14 +85,23 @@ impl SuffixTable {
     /// The table with its filter, without room to grow.
     pub(super) fn finished(mut self) -> Self {
         self.keys.shrink();
-        let words = (self.keys.len() * FILTER_BITS / 64).max(1);
+        let stems = self
+            .keys
+            .names()
+            .filter(|(_, name)| stem(name).len() < name.len());
+        let words = ((self.keys.len() + stems.count()) * FILTER_BITS / 64).max(1);
         self.filter = vec![0; words];
         for (_, name) in self.keys.names() {
-            let hash = hash_name(name.as_bytes(), &self.key);
             let dots = name.bytes().filter(|&byte| byte == b'.').count();
             self.depths |= depth_bit(dots + 1);
-            if let Some(word) = self.filter.get_mut(filter_word(hash, words)) {
-                *word |= filter_bits(hash);
+            for text in [name, stem(name)] {
+                let hash = hash_name(text.as_bytes(), &self.key);
+                if let Some(word) = self.filter.get_mut(filter_word(hash, words)) {
+                    *word |= filter_bits(hash);
+                }
+                if text.len() == stem(name).len() {
+                    break;
+                }
             }
         }
         self
@@ -117,11 +130,18 @@ impl SuffixTable {
         let name = raw.strip_suffix(b".").unwrap_or(raw);
         let mut covered = false;
         let mut depth = 0;
+        let mut stem_absent = false;
         // The walk goes on after a find, since a byte further left may make the name unfit.
         let walked = walk_suffixes(name, &self.key, |start, hash| {
             depth += 1;
-            if self.depths & depth_bit(depth) != 0 && self.may_hold(hash) {
+            let listable = self.depths & depth_bit(depth) != 0;
+            if stem_absent || !(listable || depth == STEM_LABELS) {
+                return;
+            }
+            if self.may_hold(hash) {
                 covered = covered || self.covered_by(name, start, hash).is_some();
+            } else {
+                stem_absent = depth == STEM_LABELS;
             }
         });
         match walked {
@@ -140,8 +160,11 @@ impl SuffixTable {
         let mut depth = 0;
         let walked = walk_suffixes(name, &self.key, |_, hash| {
             depth += 1;
-            if self.depths & depth_bit(depth) != 0 {
-                batch.push(hash, owner);
+            let listable = self.depths & depth_bit(depth) != 0;
+            if depth == STEM_LABELS || depth < STEM_LABELS && listable {
+                batch.begin(hash, owner);
+            } else if listable {
+                batch.add(hash);
             }
         });
         match walked {
@@ -153,27 +176,27 @@ impl SuffixTable {
         }
     }
 
-    /// Looks up a batch and empties it: calls `found` with the owner of every suffix whose hash
-    /// may be listed. Two loops, of which the first takes nearly all out without a branch that
-    /// waits for memory. The text of a name is not compared, its tag is.
+    /// Looks up a batch and empties it: calls `found` with the owner of every name that has a
+    /// suffix whose hash may be listed. Two loops, of which the first takes nearly all out without
+    /// a branch that waits for memory. The text of a name is not compared, its tag is.
     pub(super) fn settle(&self, batch: &mut NameBatch, mut found: impl FnMut(u32)) {
         batch.passed.clear();
-        batch.passed.resize(batch.hashes.len(), 0);
+        batch.passed.resize(batch.names.len(), 0);
         let mut count = 0;
-        for (place, &hash) in (0_u32..).zip(&batch.hashes) {
+        for (place, name) in (0_u32..).zip(&batch.names) {
             if let Some(passed) = batch.passed.get_mut(count) {
                 *passed = place;
             }
-            count += usize::from(self.may_hold(hash));
+            let first = batch.hashes.get(name.start as usize);
+            count += usize::from(first.is_some_and(|&hash| self.may_hold(hash)));
         }
         for &place in batch.passed.iter().take(count) {
             let place = place as usize;
-            let (Some(&hash), Some(&owner)) = (batch.hashes.get(place), batch.owners.get(place))
-            else {
-                continue;
-            };
-            if self.may_be_in_slot(hash) {
-                found(owner);
+            let mut hashes = batch.of(place).iter();
+            if hashes.any(|&hash| self.may_hold(hash) && self.may_be_in_slot(hash))
+                && let Some(name) = batch.names.get(place)
+            {
+                found(name.owner);
             }
         }
         batch.rewind(0);
@@ -282,6 +305,17 @@ impl SuffixTable {
         let runs = self.slots.split(|&slot| slot == EMPTY).map(<[u32]>::len);
         runs.max().unwrap_or_default()
     }
+}
+
+/// Labels of a stem: as many as most listed names have at least.
+const STEM_LABELS: usize = 2;
+
+/// The last two labels of a name; all of one that has no more.
+fn stem(name: &str) -> &str {
+    let mut dots = name.rmatch_indices('.').skip(STEM_LABELS - 1);
+    dots.next()
+        .and_then(|(dot, _)| name.get(dot + 1..))
+        .unwrap_or(name)
 }
 
 /// The bit of a number of labels.

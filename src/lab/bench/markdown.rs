@@ -17,9 +17,10 @@ pub struct NoMarkers;
 /// The section: for each report what made it and where, and a table for each bench.
 pub fn markdown(reports: &[BenchReport]) -> String {
     let mut text = String::from(
-        "Medians over turns in which the engines alternate, after all answers were compared with an \
-         oracle's. *× gannet* is how many times as long as `gannet` an engine takes, turn by turn, \
-         at the fewest hits.\n",
+        "Medians over turns in which the engines alternate, after all answers were compared with \
+         an oracle's.\n*× gannet* is how many times as long as `gannet` an engine takes, turn by \
+         turn, at the fewest hits; *CPU* is\nthe same of processor time, which other work on the \
+         machine does not stretch.\n",
     );
     for report in reports {
         let (machine, cores) = (&report.machine.cpu, report.machine.cores);
@@ -73,8 +74,8 @@ pub fn with_section(text: &str, section: &str) -> Result<String, NoMarkers> {
     let (before, rest) = text.split_once(SECTION_START).ok_or(NoMarkers)?;
     let (_, after) = rest.split_once(SECTION_END).ok_or(NoMarkers)?;
     Ok(format!(
-        "{before}{SECTION_START}\n{}\n{SECTION_END}{after}",
-        section.trim_end()
+        "{before}{SECTION_START}\n\n{}\n\n{SECTION_END}{after}",
+        section.trim()
     ))
 }
 
@@ -104,7 +105,7 @@ mod tests {
         let once = with_section(&text, "new\n").unwrap();
         assert_eq!(
             once,
-            format!("# Title\n\n{SECTION_START}\nnew\n{SECTION_END}\n\nafter\n")
+            format!("# Title\n\n{SECTION_START}\n\nnew\n\n{SECTION_END}\n\nafter\n")
         );
         assert_eq!(with_section(&once, "new").unwrap(), once);
         for text in [
