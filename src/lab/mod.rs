@@ -1,6 +1,6 @@
 //! The laboratory: a made operation with planted victims and its ground truth, an embedded
 //! broker, and a producer that is paced by its readers. The truth comes from the plan, never
-//! from the code that it is there to judge. Beside it, in [`bench`], the yardsticks.
+//! from the code that it is there to judge. Beside it, in [`mod@bench`], the yardsticks.
 
 pub mod bench;
 
