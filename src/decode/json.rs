@@ -25,8 +25,9 @@ pub(super) const PLAIN_LEN_MAX: usize = 4096;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Walks the lines of `record`: each line that is not blank is one item, which `row` reads by
-/// the `route` and whose end goes to `sink`. A record without any is one item, rejected as empty; what follows
-/// [`ITEMS_MAX`] lines is one item, rejected as too many. O(`record.len()`).
+/// the `route` and whose end goes to `sink`. A record without any is one item, rejected as
+/// empty; what follows [`ITEMS_MAX`] lines is one item, rejected as too many.
+/// O(`record.len()`).
 pub(super) fn rows<'r, F: Copy, S: KeySink<'r>>(
     record: &'r [u8],
     route: &mut Route<F>,
