@@ -14,11 +14,13 @@ mod allow;
 mod automaton;
 mod batch;
 mod bits;
+mod broad;
 mod endpoints;
 mod guard;
 mod hash;
 mod names;
 mod patterns;
+mod plain;
 mod prefixes;
 mod suffix;
 

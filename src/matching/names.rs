@@ -221,7 +221,7 @@ impl NameKeys {
     }
 
     /// All names, in order of their numbers.
-    pub fn names(&self) -> impl Iterator<Item = (KeyId, &str)> {
+    pub fn names(&self) -> impl Iterator<Item = (KeyId, &str)> + Clone {
         (0_u32..)
             .take(self.len())
             .map(|number| (KeyId(number), self.name(KeyId(number))))

@@ -1,17 +1,24 @@
 //! The suffix table: a hash table whose keys are names, probed once a label suffix, with a
 //! small filter in front that may say only "surely absent".
 //!
-//! Beside every name the filter holds its *stem*, its last two labels: where the stem of a name
-//! that is asked for is surely absent, nothing below it is listed, so most names cost one look
-//! at the filter whatever they are made of.
+//! The filter says of a suffix whether it may be listed, and whether it may lie above something
+//! listed. So the walk through the suffixes of a name that is asked for ends where nothing below
+//! is listed. Before that walk stands a *gate*: the suffix of two labels, or of three where very
+//! much is listed below the two ([`BroadStems`]). Of nearly all names that are not covered, one
+//! look at the filter says so.
 //!
 //! Memory a name: its text, 4 bytes for its end, 1 for its scopes, 7 to 13 for its slots and 2
 //! to 4 for its bits in the filter.
 
+use std::hint::select_unpredictable;
+
 use super::KeyId;
-use super::batch::NameBatch;
-use super::hash::{HashKey, Unusual, hash_name, walk_suffixes};
+use super::batch::{NameBatch, Queued};
+use super::bits::Words;
+use super::broad::BroadStems;
+use super::hash::{HashKey, Suffixes, hash_name};
 use super::names::{Full, NameKeys, NameProbe, probe_parsed};
+use super::plain::Plain;
 use crate::model::{DomainName, Scope};
 
 /// Finds listed names by the hashes of their texts, and confirms by comparing the texts.
@@ -24,10 +31,13 @@ pub struct SuffixTable {
     slots: Vec<u32>,
     /// A byte of the hash of the name in each slot; 0 for none.
     tags: Vec<u8>,
-    /// Four bits a name in the word that its hash chooses.
-    filter: Vec<u64>,
-    /// Bit n: a name of n labels is listed; bit 63 stands for all that have more.
-    depths: u64,
+    /// Of each listed name four bits in the word that its hash chooses, and of each suffix of it
+    /// that has two labels or more four others in the word that the hash of that chooses.
+    filter: Words,
+    /// Pairs of labels that say too little to be a gate.
+    broad: BroadStems,
+    /// Whether a name of one label is listed.
+    singles: bool,
 }
 
 /// A slot that holds no name.
@@ -47,8 +57,9 @@ impl SuffixTable {
             keys: NameKeys::default(),
             slots: vec![EMPTY; SLOTS_MIN],
             tags: vec![0; SLOTS_MIN],
-            filter: Vec::new(),
-            depths: 0,
+            filter: Words::default(),
+            broad: BroadStems::default(),
+            singles: false,
         }
     }
 
@@ -85,25 +96,30 @@ impl SuffixTable {
     /// The table with its filter, without room to grow.
     pub(super) fn finished(mut self) -> Self {
         self.keys.shrink();
-        let stems = self
-            .keys
-            .names()
-            .filter(|(_, name)| stem(name).len() < name.len());
-        let words = ((self.keys.len() + stems.count()) * FILTER_BITS / 64).max(1);
-        self.filter = vec![0; words];
-        for (_, name) in self.keys.names() {
-            let dots = name.bytes().filter(|&byte| byte == b'.').count();
-            self.depths |= depth_bit(dots + 1);
-            for text in [name, stem(name)] {
-                let hash = hash_name(text.as_bytes(), &self.key);
-                if let Some(word) = self.filter.get_mut(filter_word(hash, words)) {
-                    *word |= filter_bits(hash);
-                }
-                if text.len() == stem(name).len() {
-                    break;
+        let names = self.keys.names();
+        let above: usize = names.map(|(_, name)| all_above(name).count()).sum();
+        // Most suffixes lie above many names.
+        let entries = (self.keys.len() + above.min(self.keys.len())).max(1);
+        let words = (entries * FILTER_BITS).div_ceil(64);
+        let stride = (above / BroadStems::SAMPLE).max(1);
+        let (mut filter, mut stems) = (Words::new(words), Vec::new());
+        let mut add = |text: &str, bits: fn(u64) -> u64| {
+            let hash = hash_name(text.as_bytes(), &self.key);
+            filter.set(filter_word(hash, words), bits(hash));
+            hash
+        };
+        for (id, name) in self.keys.names() {
+            self.singles |= !name.contains('.');
+            add(name, listed_bits);
+            for (place, suffix) in all_above(name).enumerate() {
+                let hash = add(suffix, above_bits);
+                if place == 0 && id.index().is_multiple_of(stride) {
+                    stems.push(hash);
                 }
             }
         }
+        self.filter = filter;
+        self.broad = BroadStems::among(stems, |hash| self.filtered(hash).listed);
         self
     }
 
@@ -121,64 +137,44 @@ impl SuffixTable {
     /// Memory, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let slots = 4 * self.slots.capacity() + self.tags.capacity();
-        self.keys.bytes() + slots + 8 * self.filter.capacity()
+        self.keys.bytes() + slots + self.filter.bytes()
     }
 
     /// Whether something listed covers `raw`.
     #[inline]
     pub(super) fn probe(&self, raw: &[u8]) -> NameProbe {
         let name = raw.strip_suffix(b".").unwrap_or(raw);
-        let mut covered = false;
-        let mut depth = 0;
-        let mut stem_absent = false;
-        // The walk goes on after a find, since a byte further left may make the name unfit.
-        let walked = walk_suffixes(name, &self.key, |start, hash| {
-            depth += 1;
-            let listable = self.depths & depth_bit(depth) != 0;
-            if stem_absent || !(listable || depth == STEM_LABELS) {
-                return;
-            }
-            if self.may_hold(hash) {
-                covered = covered || self.covered_by(name, start, hash).is_some();
-            } else {
-                stem_absent = depth == STEM_LABELS;
-            }
-        });
-        match walked {
-            Ok(()) if covered => NameProbe::Candidate,
-            Ok(()) => NameProbe::Miss,
-            Err(Unusual) => probe_parsed(raw, |name| self.covers(name)),
+        let mut plain = Plain::NONE;
+        if plain.set(name).is_err() || self.singles {
+            return self.probe_slowly(raw);
         }
+        if !self.may_pass(self.gate(&plain)) {
+            return NameProbe::Miss;
+        }
+        self.probe_plain(plain.text())
     }
 
-    /// Adds the suffixes of `raw` to a batch; of a name that does not walk, says at once whether
-    /// something listed covers it.
+    /// Adds `raw` to a batch; what cannot wait is told at once: of a name that is long or not
+    /// plain, and of all where single labels are listed.
     #[inline]
     pub(super) fn queue(&self, raw: &[u8], owner: u32, batch: &mut NameBatch) -> NameProbe {
         let name = raw.strip_suffix(b".").unwrap_or(raw);
-        let before = batch.len();
-        let mut depth = 0;
-        let walked = walk_suffixes(name, &self.key, |_, hash| {
-            depth += 1;
-            let listable = self.depths & depth_bit(depth) != 0;
-            if depth == STEM_LABELS || depth < STEM_LABELS && listable {
-                batch.begin(hash, owner);
-            } else if listable {
-                batch.add(hash);
-            }
-        });
-        match walked {
-            Ok(()) => NameProbe::Miss,
-            Err(Unusual) => {
-                batch.rewind(before);
-                probe_parsed(raw, |name| self.covers(name))
-            }
+        let mut queued = Queued {
+            name: Plain::NONE,
+            gate: 0,
+            owner,
+        };
+        if queued.name.set(name).is_err() || self.singles {
+            return self.probe_slowly(raw);
         }
+        queued.gate = self.gate(&queued.name);
+        batch.names.push(queued);
+        NameProbe::Miss
     }
 
-    /// Looks up a batch and empties it: calls `found` with the owner of every name that has a
-    /// suffix whose hash may be listed. Two loops, of which the first takes nearly all out without
-    /// a branch that waits for memory. The text of a name is not compared, its tag is.
+    /// Looks up a batch and empties it: calls `found` with the owner of every name that something
+    /// listed covers. Two loops, of which the first takes nearly all out without a branch that
+    /// waits for memory.
     pub(super) fn settle(&self, batch: &mut NameBatch, mut found: impl FnMut(u32)) {
         batch.passed.clear();
         batch.passed.resize(batch.names.len(), 0);
@@ -187,14 +183,11 @@ impl SuffixTable {
             if let Some(passed) = batch.passed.get_mut(count) {
                 *passed = place;
             }
-            let first = batch.hashes.get(name.start as usize);
-            count += usize::from(first.is_some_and(|&hash| self.may_hold(hash)));
+            count += usize::from(self.may_pass(name.gate));
         }
         for &place in batch.passed.iter().take(count) {
-            let place = place as usize;
-            let mut hashes = batch.of(place).iter();
-            if hashes.any(|&hash| self.may_hold(hash) && self.may_be_in_slot(hash))
-                && let Some(name) = batch.names.get(place)
+            if let Some(name) = batch.names.get(place as usize)
+                && self.probe_plain(name.name.text()) == NameProbe::Candidate
             {
                 found(name.owner);
             }
@@ -202,10 +195,46 @@ impl SuffixTable {
         batch.rewind(0);
     }
 
+    /// The hash of the suffix that decides whether anything may cover a name.
+    #[inline(always)]
+    fn gate(&self, name: &Plain) -> u64 {
+        let [two, three] = name.starts();
+        let broad = self.broad.contains(name.hash(two, &self.key));
+        name.hash(select_unpredictable(broad, three, two), &self.key)
+    }
+
+    /// Whether something listed may cover a name with this gate; `false` is certain.
+    #[inline(always)]
+    fn may_pass(&self, gate: u64) -> bool {
+        let filtered = self.filtered(gate);
+        filtered.listed | filtered.above
+    }
+
+    /// Whether something listed covers `raw`, whatever it is.
+    #[inline(never)]
+    fn probe_slowly(&self, raw: &[u8]) -> NameProbe {
+        let name = raw.strip_suffix(b".").unwrap_or(raw);
+        if Suffixes::of(name).is_ok() {
+            return self.probe_plain(name);
+        }
+        probe_parsed(raw, |name| self.covers(name))
+    }
+
+    /// Whether something listed covers a plain name.
+    #[inline(never)]
+    fn probe_plain(&self, name: &[u8]) -> NameProbe {
+        let mut covered = false;
+        self.walk(name, |_| covered = true);
+        match covered {
+            true => NameProbe::Candidate,
+            false => NameProbe::Miss,
+        }
+    }
+
     /// Appends to `found` every listed name that covers `name`, longest first.
     pub(super) fn covering(&self, name: DomainName<'_>, found: &mut Vec<KeyId>) {
         let before = found.len();
-        self.walk(name, |id| found.push(id));
+        self.walk(name.as_str().as_bytes(), |id| found.push(id));
         if let Some(added) = found.get_mut(before..) {
             added.reverse();
         }
@@ -213,41 +242,36 @@ impl SuffixTable {
 
     /// Whether anything listed covers `name`.
     fn covers(&self, name: DomainName<'_>) -> bool {
-        let mut covered = false;
-        self.walk(name, |_| covered = true);
-        covered
+        self.probe_plain(name.as_str().as_bytes()) == NameProbe::Candidate
     }
 
-    /// Hands out every listed name that covers `name`, shortest first.
-    fn walk(&self, name: DomainName<'_>, mut visit: impl FnMut(KeyId)) {
-        let text = name.as_str().as_bytes();
-        let walked = walk_suffixes(text, &self.key, |start, hash| {
-            if self.may_hold(hash)
-                && let Some(id) = self.covered_by(text, start, hash)
+    /// Hands out every listed name that covers a plain name, shortest first.
+    fn walk(&self, name: &[u8], mut visit: impl FnMut(KeyId)) {
+        let Ok(suffixes) = Suffixes::of(name) else {
+            return;
+        };
+        for (labels, start) in (1..).zip(suffixes) {
+            let hash = hash_name(name.get(start..).unwrap_or_default(), &self.key);
+            let filtered = self.filtered(hash);
+            if filtered.listed
+                && let Some(id) = self.covered_by(name, start, hash)
             {
                 visit(id);
             }
-        });
-        debug_assert!(walked.is_ok(), "a parsed name walks");
-    }
-
-    /// Whether a name with this hash may be listed; `false` is certain.
-    #[inline]
-    fn may_hold(&self, hash: u64) -> bool {
-        let bits = filter_bits(hash);
-        let word = self.filter.get(filter_word(hash, self.filter.len()));
-        word.is_some_and(|word| word & bits == bits)
-    }
-
-    /// Whether a slot where a name with this hash may be has its tag; `false` is certain.
-    fn may_be_in_slot(&self, hash: u64) -> bool {
-        let mut place = slot(hash, self.tags.len());
-        loop {
-            match self.tags.get(place) {
-                None | Some(0) => return false,
-                Some(&known) if known == tag(hash) => return true,
-                Some(_) => place = (place + 1) & (self.tags.len() - 1),
+            if labels > 1 && !filtered.above {
+                return;
             }
+        }
+    }
+
+    /// What the filter says of a suffix with this hash.
+    #[inline(always)]
+    fn filtered(&self, hash: u64) -> Filtered {
+        let word = self.filter.get(filter_word(hash, self.filter.len()));
+        let (listed, above) = (listed_bits(hash), above_bits(hash));
+        Filtered {
+            listed: word & listed == listed,
+            above: word & above == above,
         }
     }
 
@@ -307,21 +331,19 @@ impl SuffixTable {
     }
 }
 
-/// Labels of a stem: as many as most listed names have at least.
-const STEM_LABELS: usize = 2;
-
-/// The last two labels of a name; all of one that has no more.
-fn stem(name: &str) -> &str {
-    let mut dots = name.rmatch_indices('.').skip(STEM_LABELS - 1);
-    dots.next()
-        .and_then(|(dot, _)| name.get(dot + 1..))
-        .unwrap_or(name)
+/// What the filter says of a suffix; `false` is certain.
+#[derive(Clone, Copy)]
+struct Filtered {
+    /// Whether it may be listed.
+    listed: bool,
+    /// Whether it may lie above something listed; only of suffixes of two labels or more.
+    above: bool,
 }
 
-/// The bit of a number of labels.
-#[inline]
-fn depth_bit(labels: usize) -> u64 {
-    1 << labels.min(63)
+/// The suffixes of two labels or more that lie above a name.
+fn all_above(name: &str) -> impl Iterator<Item = &str> {
+    let dots = name.rmatch_indices('.').skip(1);
+    dots.filter_map(|(dot, _)| name.get(dot + 1..))
 }
 
 /// Puts a name with its hash into a slot.
@@ -338,9 +360,15 @@ fn filter_word(hash: u64, words: usize) -> usize {
     (((hash >> 32) * words as u64) >> 32) as usize
 }
 
-/// The four bits of a hash in its word of the filter.
+/// The four bits of a suffix that lies above a listed name.
 #[inline]
-fn filter_bits(hash: u64) -> u64 {
+fn above_bits(hash: u64) -> u64 {
+    listed_bits(hash).rotate_left(23)
+}
+
+/// The four bits of a listed name.
+#[inline]
+fn listed_bits(hash: u64) -> u64 {
     1 << (hash & 63) | 1 << (hash >> 6 & 63) | 1 << (hash >> 12 & 63) | 1 << (hash >> 18 & 63)
 }
 

@@ -29,6 +29,6 @@ pub use indicator::{
 };
 pub use lease::{Lease, LeaseError, PortBlock};
 pub use matched::{Field, Match, MatchKind, MatchedIndicator, Side};
-pub use name::{DomainName, NAME_LEN_MAX, NameBuf, NameError, NameList};
+pub use name::{DomainName, LABEL_LEN_MAX, NAME_LEN_MAX, NameBuf, NameError, NameList};
 pub use net::{HostPort, Networks, ParseNetError, parse_address, parse_prefix, unmapped};
 pub use time::{EventTime, TimeError};

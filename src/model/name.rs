@@ -12,7 +12,7 @@ pub use list::NameList;
 pub const NAME_LEN_MAX: usize = 253;
 
 /// Most bytes of one label.
-const LABEL_LEN_MAX: usize = 63;
+pub const LABEL_LEN_MAX: usize = 63;
 
 /// Scratch space for one name: the caller owns it, so that one serves a whole batch.
 pub type NameBuf = [u8; NAME_LEN_MAX];

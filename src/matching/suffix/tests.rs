@@ -1,9 +1,8 @@
 //! Names that a stranger chose: what knowing the hash key would gain, and that without it
 //! nothing is gained.
 
-use proptest::prelude::*;
-
 use super::*;
+use crate::matching::plain::SHORT_MAX;
 use crate::model::NAME_LEN_MAX;
 
 /// The key that the stranger knows.
@@ -71,8 +70,11 @@ fn names_that_collide_under_one_key_do_not_under_another() {
 #[test]
 fn names_that_pass_the_filter_of_one_key_do_not_pass_that_of_another() {
     let listed: Vec<String> = (0..NAMES).map(|number| format!("{number}.test")).collect();
-    let passing =
-        |table: &SuffixTable, name: &str| table.may_hold(hash_name(name.as_bytes(), &table.key));
+    let passing = |table: &SuffixTable, name: &str| {
+        table
+            .filtered(hash_name(name.as_bytes(), &table.key))
+            .listed
+    };
     let built = table(&listed, known());
     let names = made(|name| passing(&built, name));
     assert!(names.iter().all(|name| passing(&built, name)));
@@ -84,43 +86,45 @@ fn names_that_pass_the_filter_of_one_key_do_not_pass_that_of_another() {
 }
 
 #[test]
-fn the_longest_names_fit_into_a_batch_that_is_not_full() {
-    let deepest = vec!["a"; 127].join(".");
-    let depths: Vec<String> = (0..127)
-        .map(|skip| deepest[2 * skip..].to_owned())
-        .collect();
-    let table = table(&depths, known());
-    let mut batch = NameBatch::new();
-    let room = batch.hashes.capacity();
-    let mut names = 0;
-    while !batch.is_full() {
-        let probe = table.queue(deepest.as_bytes(), names, &mut batch);
-        assert_eq!(probe, NameProbe::Miss);
-        names += 1;
-        assert_eq!(batch.hashes.len(), 127 * names as usize);
+fn short_names_wait_and_long_ones_are_told_at_once() {
+    let table = table(&["bad.example".to_owned()], known());
+    for len in 13..200 {
+        let rest = len - ".bad.example".len();
+        let below: Vec<u8> = (0..rest)
+            .map(|at| if at % 9 == 8 { b'.' } else { b'W' })
+            .collect();
+        let text = String::from_utf8(below)
+            .unwrap()
+            .trim_end_matches('.')
+            .to_owned();
+        let name = format!("{text}.bad.example");
+        let mut batch = NameBatch::new();
+        let probe = table.queue(name.as_bytes(), 3, &mut batch);
+        let kept = name.len() <= SHORT_MAX;
+        assert_eq!(batch.len(), usize::from(kept), "{name}");
+        assert_eq!(probe == NameProbe::Miss, kept, "{name}");
+        let mut found = Vec::new();
+        table.settle(&mut batch, |owner| found.push(owner));
+        assert_eq!(found.len(), usize::from(kept), "{name}");
     }
-    assert_eq!(batch.hashes.capacity(), room, "a batch had to grow");
-    let mut found = Vec::new();
-    table.settle(&mut batch, |owner| found.push(owner));
-    found.dedup();
-    assert_eq!(found, (0..names).collect::<Vec<u32>>());
 }
 
-proptest! {
-    #[test]
-    fn a_name_costs_at_most_one_lookup_a_label_and_127_in_all(
-        raw in prop_oneof![
-            "[aB.]{0,300}",
-            proptest::collection::vec("[a-c]{1,3}", 0..200).prop_map(|labels| labels.join(".")),
-        ],
-    ) {
-        let depths: Vec<String> = (1..=127).map(|labels| vec!["b"; labels].join(".")).collect();
-        let table = table(&depths, known());
-        let mut batch = NameBatch::new();
-        let probe = table.queue(raw.as_bytes(), 0, &mut batch);
-        let labels = raw.split('.').count();
-        prop_assert!(batch.hashes.len() <= labels.min(127));
-        // What is told at once leaves nothing behind.
-        prop_assert!(probe == NameProbe::Miss || batch.is_empty());
+#[test]
+fn names_below_a_listed_single_label_are_told_at_once() {
+    let table = table(&["bad".to_owned(), "a.good".to_owned()], known());
+    let mut batch = NameBatch::new();
+    for (raw, expected) in [
+        ("www.mail.bad", NameProbe::Candidate),
+        ("BAD.", NameProbe::Candidate),
+        ("www.good", NameProbe::Miss),
+        ("bad.good", NameProbe::Miss),
+    ] {
+        assert_eq!(table.probe(raw.as_bytes()), expected, "{raw}");
+        assert_eq!(
+            table.queue(raw.as_bytes(), 0, &mut batch),
+            expected,
+            "{raw}"
+        );
     }
+    assert!(batch.is_empty());
 }
