@@ -17,10 +17,13 @@ use crate::model::unmapped;
 
 /// Finds the prefixes and endpoints that cover an address. IPv4-mapped addresses count as IPv4.
 ///
-/// Memory beside the entries: 2 MiB once anything is listed.
+/// Memory beside the entries: 2 MiB once anything is listed, 128 KiB more once anything IPv6 is.
 #[derive(Debug)]
 pub struct AddressTable {
     front: BitSet,
+    /// Where an IPv6 address passed the filter: hashed bits for the /48s that hold something, and
+    /// for the /32s that hold something wider.
+    behind6: BitSet,
     prefixes4: PrefixTree<u32>,
     prefixes6: PrefixTree<u128>,
     endpoints4: EndpointList<u32>,
@@ -70,6 +73,11 @@ impl AddressTableBuilder {
             // Where IPv4-mapped addresses are.
             front.insert(slash32(0));
         }
+        let mut behind6 = BitSet::default();
+        let nets6 = self.prefixes.keys().any(|net| net.addr().is_ipv6());
+        if nets6 || self.endpoints.keys().any(|(ip, _)| ip.is_ipv6()) {
+            behind6 = BitSet::new(BEHIND6_BITS);
+        }
         let (mut prefixes4, mut prefixes6) = (Vec::new(), Vec::new());
         for (net, id) in self.prefixes {
             match net {
@@ -84,11 +92,18 @@ impl AddressTableBuilder {
                     let shared = 32_u8.saturating_sub(net.prefix_len());
                     if shared > SPREAD_MAX {
                         front.insert_all(FRONT4_BITS, FRONT_BITS - 1);
+                        behind6.insert_all(0, BEHIND6_BITS - 1);
                     } else {
                         let first = first_bytes(start);
                         for last in 0..1 << shared {
                             front.insert(slash32(first | last));
+                            if net.prefix_len() < 48 {
+                                behind6.insert(wider_than_48(u128::from(first | last) << 96));
+                            }
                         }
+                    }
+                    if net.prefix_len() >= 48 {
+                        behind6.insert(slash48(start));
                     }
                     prefixes6.push((start, net.prefix_len(), id));
                 }
@@ -110,6 +125,7 @@ impl AddressTableBuilder {
                 IpAddr::V6(ip) => {
                     let address = u128::from(ip);
                     front.insert(slash32(first_bytes(address)));
+                    behind6.insert(slash48(address));
                     endpoints6.push(ListedEndpoint {
                         address,
                         port,
@@ -121,6 +137,7 @@ impl AddressTableBuilder {
         }
         AddressTable {
             front,
+            behind6,
             prefixes4: PrefixTree::new(prefixes4),
             prefixes6: PrefixTree::new(prefixes6),
             endpoints4: EndpointList::new(endpoints4),
@@ -158,7 +175,9 @@ impl AddressTable {
             }
             IpAddr::V6(ip) => {
                 let address = u128::from(ip);
-                self.prefixes6.covers(address) || self.endpoints6.covers(address, port)
+                let holds = |bit| self.behind6.contains(bit);
+                (holds(slash48(address)) || holds(wider_than_48(address)))
+                    && (self.prefixes6.covers(address) || self.endpoints6.covers(address, port))
             }
         }
     }
@@ -232,6 +251,7 @@ impl AddressTable {
     /// Memory, in bytes.
     pub fn bytes(&self) -> usize {
         self.front.bytes()
+            + self.behind6.bytes()
             + self.prefixes4.bytes()
             + self.prefixes6.bytes()
             + self.endpoints4.bytes()
@@ -263,6 +283,29 @@ fn slash24(address: u32) -> usize {
 #[inline]
 fn slash32(first: u32) -> usize {
     FRONT4_BITS + (first.wrapping_mul(0x9e37_79b9) >> 14) as usize
+}
+
+/// Bits of the second filter of IPv6. A power of two.
+const BEHIND6_BITS: usize = 1 << 20;
+
+/// The bit of the /48 of an IPv6 address.
+#[inline]
+fn slash48(address: u128) -> usize {
+    behind6(address >> 80)
+}
+
+/// The bit of the /32 of an IPv6 address, which says that something wider than a /48 lies there.
+#[inline]
+fn wider_than_48(address: u128) -> usize {
+    // No /48 looks like this.
+    behind6(address >> 96 | 1 << 63)
+}
+
+/// The bit of some bytes, spread by a multiplication.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the bytes are 64 bits")]
+fn behind6(bytes: u128) -> usize {
+    ((bytes as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - 20)) as usize
 }
 
 /// The first four bytes of an IPv6 address.

@@ -1,6 +1,7 @@
 //! Prefixes of one address family, sorted, each with a link to the next longer network around
 //! it. A lookup is one binary search and a climb: every prefix that covers an address lies on
-//! the way from the last prefix that starts at or before it to the root.
+//! the way from the last prefix that starts at or before it to the root. IPv4 addresses are spread
+//! so evenly that their first bits tell nearly where, and the search is short.
 
 use super::KeyId;
 
@@ -9,25 +10,43 @@ pub(super) trait Bits: Copy + Ord {
     /// How many bits.
     const LEN: u8;
 
+    /// All bits set.
+    const MAX: Self;
+
     /// Whether the first `len` bits of `self` and `other` are the same.
     fn shares(self, other: Self, len: u8) -> bool;
+
+    /// The first `len` bits as a number, where listed addresses differ in them; else 0.
+    fn spread(self, len: u8) -> usize;
 }
 
 impl Bits for u32 {
     const LEN: u8 = 32;
+    const MAX: Self = Self::MAX;
 
     fn shares(self, other: Self, len: u8) -> bool {
         let rest = Self::LEN.saturating_sub(len).into();
         (self ^ other).checked_shr(rest).unwrap_or(0) == 0
     }
+
+    fn spread(self, len: u8) -> usize {
+        let rest = Self::LEN.saturating_sub(len).into();
+        self.checked_shr(rest).unwrap_or(0) as usize
+    }
 }
 
 impl Bits for u128 {
     const LEN: u8 = 128;
+    const MAX: Self = Self::MAX;
 
     fn shares(self, other: Self, len: u8) -> bool {
         let rest = Self::LEN.saturating_sub(len).into();
         (self ^ other).checked_shr(rest).unwrap_or(0) == 0
+    }
+
+    /// Nearly all networks that are in use start with the same bits.
+    fn spread(self, _len: u8) -> usize {
+        0
     }
 }
 
@@ -40,7 +59,14 @@ pub(super) struct PrefixTree<A> {
     /// The place of the longest prefix around each one.
     parents: Vec<u32>,
     ids: Vec<KeyId>,
+    /// For each number that the first `spread_len` bits can be, and for one more: the place of the
+    /// first prefix whose first bits are that or more.
+    firsts: Vec<u32>,
+    spread_len: u8,
 }
+
+/// Most first bits that tell where to search: 256 KiB.
+const SPREAD_LEN_MAX: u8 = 16;
 
 /// No prefix around it.
 const ROOT: u32 = u32::MAX;
@@ -62,19 +88,33 @@ impl<A: Bits> PrefixTree<A> {
             parents.push(around.last().map_or(ROOT, |&(_, _, place)| place));
             around.push((start, len, place));
         }
+        let starts: Vec<A> = prefixes.iter().map(|&(start, _, _)| start).collect();
+        let spread_len = (0..SPREAD_LEN_MAX).take_while(|len| starts.len() >> len > 1);
+        let spread_len = spread_len.count().try_into().unwrap_or(0);
         Self {
-            starts: prefixes.iter().map(|&(start, _, _)| start).collect(),
+            firsts: firsts(&starts, spread_len),
+            spread_len,
+            starts,
             lens: prefixes.iter().map(|&(_, len, _)| len).collect(),
             ids: prefixes.iter().map(|&(_, _, id)| id).collect(),
             parents,
         }
     }
 
+    /// How many prefixes start at or before `address`.
+    fn upto(&self, address: A) -> usize {
+        let spread = address.spread(self.spread_len);
+        let first = |spread: usize| self.firsts.get(spread).map(|&place| place as usize);
+        let first_place = first(spread).unwrap_or(0);
+        let end = first(spread + 1).unwrap_or(self.starts.len());
+        let near = self.starts.get(first_place..end).unwrap_or_default();
+        first_place + near.partition_point(|&start| start <= address)
+    }
+
     /// Hands out the length and key of every prefix that covers `address`, longest first,
     /// until `visit` says no. O(log n + depth), no allocation.
     pub(super) fn covering(&self, address: A, mut visit: impl FnMut(u8, KeyId) -> bool) {
-        let after = self.starts.partition_point(|&start| start <= address);
-        let mut place = after.checked_sub(1);
+        let mut place = self.upto(address).checked_sub(1);
         while let Some(at) = place {
             let (Some(&start), Some(&len), Some(&parent), Some(&id)) = (
                 self.starts.get(at),
@@ -117,8 +157,18 @@ impl<A: Bits> PrefixTree<A> {
     pub(super) fn bytes(&self) -> usize {
         self.starts.capacity() * size_of::<A>()
             + self.lens.capacity()
-            + 4 * (self.parents.capacity() + self.ids.capacity())
+            + 4 * (self.parents.capacity() + self.ids.capacity() + self.firsts.capacity())
     }
+}
+
+/// The places at which the first bits of sorted addresses change.
+fn firsts<A: Bits>(starts: &[A], spread_len: u8) -> Vec<u32> {
+    let place = |spread: usize| {
+        let place = starts.partition_point(|start| start.spread(spread_len) < spread);
+        u32::try_from(place).unwrap_or(ROOT)
+    };
+    let last = A::MAX.spread(spread_len);
+    (0..=last + 1).map(place).collect()
 }
 
 #[cfg(test)]
