@@ -10,7 +10,7 @@ use memchr::memchr;
 use super::{ITEMS_MAX, Item, JSON_DEPTH_MAX, KeySink, Outcome, Reject};
 use route::Context;
 pub(super) use route::{Route, Value};
-use scan::{after_bare, quote, special_end, trimmed, unescape, without_white};
+use scan::{after_bare, after_numbers, quote, special_end, trimmed, unescape, without_white};
 use vector::{Survey, survey};
 
 mod route;
@@ -20,6 +20,9 @@ mod vector;
 /// Most bytes of a string with escapes that are undone: enough for every name that
 /// `model::DomainName::parse` can accept (4 × 253 bytes of UTF-8, each written `\xHH`).
 pub(super) const PLAIN_LEN_MAX: usize = 4096;
+
+/// Bytes of a record that is likely to be one line.
+const LINE_LEN: usize = 4096;
 
 /// What some writers put before the first byte of a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -44,9 +47,19 @@ pub(super) fn rows<'r, F: Copy, S: KeySink<'r>>(
     }
     let mut items = 0;
     while !rest.is_empty() {
-        let end = memchr(b'\n', rest).unwrap_or(rest.len());
+        // Most records are one line, and looking at all bytes of it is not in vain.
+        let mut bytes = (items == 0 && rest.len() < LINE_LEN).then(|| Bytes::of(rest));
+        let end = match bytes {
+            Some(Bytes::Plain) => rest.len(),
+            Some(Bytes::Special | Bytes::Invalid) | None => {
+                memchr(b'\n', rest).unwrap_or(rest.len())
+            }
+        };
+        if end < rest.len() {
+            bytes = None;
+        }
         let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-        let bytes = trimmed(line);
+        let line = trimmed(line);
         if items == ITEMS_MAX {
             let outcome = Outcome::Rejected(Reject::TooMany);
             return sink.end(Item {
@@ -55,13 +68,16 @@ pub(super) fn rows<'r, F: Copy, S: KeySink<'r>>(
             });
         }
         items += 1;
-        let mut cursor = Cursor::new(bytes);
+        let mut cursor = Cursor::new(line, bytes.unwrap_or_else(|| Bytes::of(line)));
         route.restart();
         let entered = cursor.row();
         let outcome = entered
             .and_then(|()| row(cursor, route, sink))
             .unwrap_or_else(Outcome::Rejected);
-        sink.end(Item { bytes, outcome });
+        sink.end(Item {
+            bytes: line,
+            outcome,
+        });
         rest = trimmed(after);
     }
 }
@@ -76,7 +92,7 @@ pub(super) fn check(item: &[u8]) -> Result<(), Reject> {
     if item.is_empty() {
         return Err(Reject::Empty);
     }
-    let mut cursor = Cursor::new(item);
+    let mut cursor = Cursor::new(item, Bytes::of(item));
     cursor.row()?;
     while cursor.key()?.is_some() {
         cursor.skip()?;
@@ -171,14 +187,14 @@ impl Bytes {
 }
 
 impl<'r> Cursor<'r> {
-    /// A cursor before `row`, which has no white space around it.
+    /// A cursor before `row`, which has no white space around it and has such bytes.
     #[inline]
-    fn new(row: &'r [u8]) -> Self {
+    fn new(row: &'r [u8], bytes: Bytes) -> Self {
         Self {
             rest: row,
             depth: 0,
             opened: false,
-            bytes: Bytes::of(row),
+            bytes,
         }
     }
 
@@ -384,7 +400,7 @@ impl<'r> Cursor<'r> {
             self.rest = after.ok_or(Reject::NotJson)?;
             return Ok(());
         }
-        if let Some(after) = after_bare(self.rest) {
+        if let Some(after) = after_bare(self.rest).or_else(|| after_numbers(self.rest)) {
             self.rest = after;
             return Ok(());
         }

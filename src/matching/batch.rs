@@ -54,6 +54,17 @@ impl NameBatch {
         self.names.is_empty()
     }
 
+    /// Adds room for a name, to be filled where it lies.
+    #[inline(always)]
+    pub(super) fn add(&mut self, owner: u32) -> Option<&mut Queued> {
+        self.names.push(Queued {
+            name: Plain::NONE,
+            gate: 0,
+            owner,
+        });
+        self.names.last_mut()
+    }
+
     /// Forgets what was added since it was `len` long.
     #[inline]
     pub fn rewind(&mut self, len: usize) {

@@ -13,7 +13,7 @@
 use std::hint::select_unpredictable;
 
 use super::KeyId;
-use super::batch::{NameBatch, Queued};
+use super::batch::NameBatch;
 use super::bits::Words;
 use super::broad::BroadStems;
 use super::hash::{HashKey, Suffixes, hash_name};
@@ -159,16 +159,14 @@ impl SuffixTable {
     #[inline]
     pub(super) fn queue(&self, raw: &[u8], owner: u32, batch: &mut NameBatch) -> NameProbe {
         let name = raw.strip_suffix(b".").unwrap_or(raw);
-        let mut queued = Queued {
-            name: Plain::NONE,
-            gate: 0,
-            owner,
+        let Some(queued) = batch.add(owner) else {
+            return self.probe(raw);
         };
         if queued.name.set(name).is_err() || self.singles {
+            batch.names.pop();
             return self.probe_slowly(raw);
         }
         queued.gate = self.gate(&queued.name);
-        batch.names.push(queued);
         NameProbe::Miss
     }
 

@@ -8,7 +8,7 @@
 //! the same and end at the same byte. So what is remembered changes how fast a row is read,
 //! never what is found in it.
 
-use super::vector::{PAIR, same_len};
+use super::vector::{LANE, PAIR, same_half, same_len};
 
 /// The remembered members of one stream. `F` is what a key means to its format.
 #[derive(Debug)]
@@ -203,11 +203,15 @@ impl<F: Copy> Step<F> {
     /// [`Self::same`] near the end of a row.
     #[inline(never)]
     fn same_of_few(&self, ahead: &[u8]) -> usize {
-        let mut padded = [u8::MAX; PAIR];
-        if let Some(start) = padded.get_mut(..ahead.len()) {
-            start.copy_from_slice(ahead);
+        let (halves, mut same) = (self.bytes.as_chunks().0, 0);
+        if let (Some(ahead), Some(half)) = (ahead.first_chunk(), halves.first()) {
+            same = same_half(ahead, half);
+            if same < LANE {
+                return same;
+            }
         }
-        same_len(&padded, &self.bytes).min(ahead.len())
+        let rest = ahead.iter().zip(&self.bytes).skip(same);
+        same + rest.take_while(|(ahead, own)| ahead == own).count()
     }
 
     /// What it says when `same` of its bytes are those ahead.

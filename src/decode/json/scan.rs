@@ -58,6 +58,19 @@ pub(super) fn after_bare(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// What follows the list of numbers at the start of `bytes`, if it has no white space.
+#[inline(always)]
+pub(super) fn after_numbers(bytes: &[u8]) -> Option<&[u8]> {
+    let mut rest = bytes.strip_prefix(b"[")?;
+    loop {
+        match after_number(rest)? {
+            [b',', after @ ..] => rest = after,
+            [b']', after @ ..] => return Some(after),
+            _ => return None,
+        }
+    }
+}
+
 /// What follows the number at the start of `bytes`.
 #[inline(always)]
 fn after_number(bytes: &[u8]) -> Option<&[u8]> {
@@ -162,7 +175,18 @@ fn hex_unit(bytes: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 /// `bytes` without JSON's white space at either end.
+#[inline]
 pub(super) fn trimmed(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        [first, .., last] if *first > b' ' && *last > b' ' => bytes,
+        _ => trimmed_at_ends(bytes),
+    }
+}
+
+/// [`trimmed`], where there is something to be trimmed.
+#[cold]
+#[inline(never)]
+fn trimmed_at_ends(bytes: &[u8]) -> &[u8] {
     let mut rest = without_white(bytes);
     while let [before @ .., b' ' | b'\t' | b'\r' | b'\n'] = rest {
         rest = before;
