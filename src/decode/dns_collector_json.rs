@@ -4,7 +4,7 @@
 
 use crate::model::{Event, EventTime};
 
-use super::json::{self, Cursor, Route, Text};
+use super::json::{self, Cursor, Meaning, Route, Spot, Text};
 use super::text::{absent, address};
 use super::{KeySink, Outcome, Reject};
 
@@ -58,6 +58,15 @@ pub(super) enum Place {
     Elsewhere,
 }
 
+impl Meaning for Place {
+    const NOTHING: Self = Self::Elsewhere;
+    const ELSEWHERE: u8 = Self::Elsewhere as u8;
+
+    fn passing(self) -> Option<u8> {
+        (self == Self::Elsewhere).then_some(0)
+    }
+}
+
 impl Place {
     /// The place of `key` in an object that stands here: one step, or several joined by dots.
     fn below(self, key: &[u8]) -> Self {
@@ -98,12 +107,10 @@ impl<'r, S: KeySink<'r>> Walk<'_, S> {
             let below = key.with_plain(|key| place.below(key));
             below.unwrap_or(Place::Elsewhere)
         };
-        while let Some((below, value)) = cursor.member(self.route, place as u8, read)? {
+        let mut spot = Spot::first(place as u8);
+        while let Some(below) = cursor.member(self.route, &mut spot, read)? {
             match below {
-                Place::Elsewhere => {
-                    let nowhere = (Place::Elsewhere as u8, Place::Elsewhere);
-                    cursor.pass(self.route, value, nowhere)?;
-                }
+                Place::Elsewhere => cursor.pass(self.route)?,
                 Place::Question => {
                     let text = cursor.text()?;
                     self.asked = text.is_some();

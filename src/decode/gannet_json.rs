@@ -18,7 +18,7 @@
 
 use std::net::IpAddr;
 
-use super::json::{self, Cursor, Route, Text, Value};
+use super::json::{self, Cursor, Meaning, Route, Spot, Text};
 use super::{KeySink, Outcome, Reject, text};
 use crate::model::{Event, EventTime};
 
@@ -31,7 +31,8 @@ const SCHEMA: &str = "gannet.event.v1";
 pub(super) fn keys<'r, S: KeySink<'r>>(route: &mut Route<Field>, record: &'r [u8], sink: &mut S) {
     json::rows(record, route, sink, |mut cursor, route, sink| {
         let mut row = Row::default();
-        while let Some(member) = cursor.member(route, Level::Row as u8, Field::read)? {
+        let mut spot = Spot::first(Level::Row as u8);
+        while let Some(member) = cursor.member(route, &mut spot, Field::read)? {
             row.member(member, &mut cursor, route, sink)?;
         }
         cursor.end()?;
@@ -72,6 +73,15 @@ pub(super) enum Field {
     Port,
 }
 
+impl Meaning for Field {
+    const NOTHING: Self = Self::None;
+    const ELSEWHERE: u8 = Level::Other as u8;
+
+    fn passing(self) -> Option<u8> {
+        (self == Self::None).then_some(0)
+    }
+}
+
 impl Field {
     /// What `key` means.
     #[inline]
@@ -107,12 +117,6 @@ enum Level {
     Other,
 }
 
-/// Reads a value of no interest.
-#[inline(always)]
-fn pass(cursor: &mut Cursor<'_>, route: &mut Route<Field>, value: Value) -> Result<(), Reject> {
-    cursor.pass(route, value, (Level::Other as u8, Field::None))
-}
-
 /// What the key scan keeps of a row.
 #[derive(Default)]
 struct Row {
@@ -129,7 +133,7 @@ impl Row {
     #[inline(always)]
     fn member<'r, S: KeySink<'r>>(
         &mut self,
-        (field, value): (Field, Value),
+        field: Field,
         cursor: &mut Cursor<'_>,
         route: &mut Route<Field>,
         sink: &mut S,
@@ -143,7 +147,7 @@ impl Row {
         } else if field == Field::Flow {
             self.flow = read_flow(cursor, route, sink)?;
         } else {
-            pass(cursor, route, value)?;
+            cursor.pass(route)?;
         }
         Ok(())
     }
@@ -177,13 +181,14 @@ fn read_dns<'r, S: KeySink<'r>>(
     if well_formed {
         // Of several questions or lists of answers the last counts.
         let (mut qname, mut answers) = (true, true);
-        while let Some((field, value)) = cursor.member(route, Level::Dns as u8, Field::read)? {
+        let mut spot = Spot::first(Level::Dns as u8);
+        while let Some(field) = cursor.member(route, &mut spot, Field::read)? {
             if field == Field::Question {
                 qname = read_qname(cursor, sink)?;
             } else if field == Field::Answers {
                 answers = read_answers(cursor, sink)?;
             } else {
-                pass(cursor, route, value)?;
+                cursor.pass(route)?;
             }
         }
         well_formed = qname && answers;
@@ -238,13 +243,14 @@ fn read_flow<'r, S: KeySink<'r>>(
     }
     let (mut source, mut destination) = (End::default(), End::default());
     if cursor.object()? {
-        while let Some((field, value)) = cursor.member(route, Level::Flow as u8, Field::read)? {
+        let mut spot = Spot::first(Level::Flow as u8);
+        while let Some(field) = cursor.member(route, &mut spot, Field::read)? {
             if field == Field::Source {
                 source = End::read(cursor, route)?;
             } else if field == Field::Destination {
                 destination = End::read(cursor, route)?;
             } else {
-                pass(cursor, route, value)?;
+                cursor.pass(route)?;
             }
         }
     }
@@ -273,7 +279,8 @@ impl<'r> End<'r> {
         if !cursor.object()? {
             return Ok(end);
         }
-        while let Some((field, value)) = cursor.member(route, Level::End as u8, Field::read)? {
+        let mut spot = Spot::first(Level::End as u8);
+        while let Some(field) = cursor.member(route, &mut spot, Field::read)? {
             if field == Field::Address {
                 end.ip = cursor.text()?;
             } else if field == Field::Port {
@@ -281,7 +288,7 @@ impl<'r> End<'r> {
                 end.port = if null { None } else { cursor.scalar()? };
                 end.bad_port = !null && end.port.is_none();
             } else {
-                pass(cursor, route, value)?;
+                cursor.pass(route)?;
             }
         }
         Ok(end)

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::model::{Endpoint, Event, EventKind, EventTime, FlowEvent, Half, Initiator};
 
 use super::fields::{Members, scalar, text};
-use super::json::{self, Route, Text};
+use super::json::{self, Meaning, Route, Spot, Text};
 use super::text::{TCP, Unit, absent, event_time, has_ports, packed_address, port, protocol, time};
 use super::{KeySink, Outcome, Reject};
 
@@ -20,9 +20,10 @@ pub(super) fn keys<'r, S: KeySink<'r>>(route: &mut Route<Field>, record: &'r [u8
     json::rows(record, route, sink, |mut cursor, route, sink| {
         let mut ends = Ends::default();
         let read = |key: Text<'_>| key.with_plain(Field::of).unwrap_or(Field::None);
-        while let Some((field, value)) = cursor.member(route, ROW, read)? {
+        let mut spot = Spot::first(ROW);
+        while let Some(field) = cursor.member(route, &mut spot, read)? {
             match field {
-                Field::None => cursor.pass(route, value, (OTHER, Field::None))?,
+                Field::None => cursor.pass(route)?,
                 Field::Source => ends.source = cursor.text()?,
                 Field::SourcePort => ends.source_port = cursor.scalar()?,
                 Field::Destination => ends.destination = cursor.text()?,
@@ -66,6 +67,15 @@ pub(super) enum Field {
     DestinationPort,
     /// The transport.
     Protocol,
+}
+
+impl Meaning for Field {
+    const NOTHING: Self = Self::None;
+    const ELSEWHERE: u8 = OTHER;
+
+    fn passing(self) -> Option<u8> {
+        (self == Self::None).then_some(0)
+    }
 }
 
 impl Field {

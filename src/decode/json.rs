@@ -8,11 +8,11 @@
 use memchr::memchr;
 
 use super::{ITEMS_MAX, Item, JSON_DEPTH_MAX, KeySink, Outcome, Reject};
-use route::Context;
-pub(super) use route::{Route, Value};
-use scan::{after_bare, after_numbers, quote, special_end, trimmed, unescape, without_white};
-use vector::{Survey, survey};
+use route::{End, LEAP_LEN_MAX};
+pub(super) use route::{Meaning, Route, Spot};
+use scan::{after_bare, after_numbers, plain_len, special_end, trimmed, unescape, without_white};
 
+mod habits;
 mod route;
 mod scan;
 mod vector;
@@ -21,9 +21,6 @@ mod vector;
 /// `model::DomainName::parse` can accept (4 × 253 bytes of UTF-8, each written `\xHH`).
 pub(super) const PLAIN_LEN_MAX: usize = 4096;
 
-/// Bytes of a record that is likely to be one line.
-const LINE_LEN: usize = 4096;
-
 /// What some writers put before the first byte of a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -31,7 +28,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// the `route` and whose end goes to `sink`. A record without any is one item, rejected as
 /// empty; what follows [`ITEMS_MAX`] lines is one item, rejected as too many.
 /// O(`record.len()`).
-pub(super) fn rows<'r, F: Copy, S: KeySink<'r>>(
+pub(super) fn rows<'r, F: Meaning, S: KeySink<'r>>(
     record: &'r [u8],
     route: &mut Route<F>,
     sink: &mut S,
@@ -47,17 +44,7 @@ pub(super) fn rows<'r, F: Copy, S: KeySink<'r>>(
     }
     let mut items = 0;
     while !rest.is_empty() {
-        // Most records are one line, and looking at all bytes of it is not in vain.
-        let mut bytes = (items == 0 && rest.len() < LINE_LEN).then(|| Bytes::of(rest));
-        let end = match bytes {
-            Some(Bytes::Plain) => rest.len(),
-            Some(Bytes::Special | Bytes::Invalid) | None => {
-                memchr(b'\n', rest).unwrap_or(rest.len())
-            }
-        };
-        if end < rest.len() {
-            bytes = None;
-        }
+        let end = memchr(b'\n', rest).unwrap_or(rest.len());
         let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
         let line = trimmed(line);
         if items == ITEMS_MAX {
@@ -68,7 +55,7 @@ pub(super) fn rows<'r, F: Copy, S: KeySink<'r>>(
             });
         }
         items += 1;
-        let mut cursor = Cursor::new(line, bytes.unwrap_or_else(|| Bytes::of(line)));
+        let mut cursor = Cursor::new(line);
         route.restart();
         let entered = cursor.row();
         let outcome = entered
@@ -78,7 +65,11 @@ pub(super) fn rows<'r, F: Copy, S: KeySink<'r>>(
             bytes: line,
             outcome,
         });
-        rest = trimmed(after);
+        rest = if after.is_empty() {
+            after
+        } else {
+            trimmed(after)
+        };
     }
 }
 
@@ -92,7 +83,7 @@ pub(super) fn check(item: &[u8]) -> Result<(), Reject> {
     if item.is_empty() {
         return Err(Reject::Empty);
     }
-    let mut cursor = Cursor::new(item, Bytes::of(item));
+    let mut cursor = Cursor::new(item);
     cursor.row()?;
     while cursor.key()?.is_some() {
         cursor.skip()?;
@@ -151,50 +142,16 @@ pub(super) struct Cursor<'r> {
     depth: u32,
     /// Whether nothing was read since the last of them was opened.
     opened: bool,
-    /// What bytes the row has.
-    bytes: Bytes,
-}
-
-/// What bytes a row has: found out for the whole row at once, since that is cheap, so that the
-/// search for the end of a string need not look for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bytes {
-    /// Neither backslashes nor control bytes: a string ends at the next quote.
-    Plain,
-    /// Backslashes or control bytes.
-    Special,
-    /// Not UTF-8.
-    Invalid,
-}
-
-impl Bytes {
-    /// Looks at all bytes of `row`.
-    #[inline]
-    fn of(row: &[u8]) -> Self {
-        let Survey {
-            lowest,
-            high,
-            backslash,
-        } = survey(row);
-        if high && std::str::from_utf8(row).is_err() {
-            Self::Invalid
-        } else if lowest < 0x20 || backslash {
-            Self::Special
-        } else {
-            Self::Plain
-        }
-    }
 }
 
 impl<'r> Cursor<'r> {
-    /// A cursor before `row`, which has no white space around it and has such bytes.
+    /// A cursor before `row`, which has no white space around it.
     #[inline]
-    fn new(row: &'r [u8], bytes: Bytes) -> Self {
+    fn new(row: &'r [u8]) -> Self {
         Self {
             rest: row,
             depth: 0,
             opened: false,
-            bytes,
         }
     }
 
@@ -204,9 +161,6 @@ impl<'r> Cursor<'r> {
     /// Also [`Reject::Schema`] when the row is JSON but no object.
     #[inline(always)]
     pub(super) fn row(&mut self) -> Result<(), Reject> {
-        if self.bytes == Bytes::Invalid {
-            return Err(Reject::NotJson);
-        }
         if self.object()? {
             return Ok(());
         }
@@ -251,48 +205,86 @@ impl<'r> Cursor<'r> {
         key.map(Some).ok_or(Reject::NotJson)
     }
 
-    /// Reads the next key of an object as [`Self::key`] does and says what it means, by what the
-    /// `route` remembers or by `read`; at the end of the object leaves it and returns `None`.
-    /// The value that follows is for [`Self::pass`], or read as any other.
+    /// Reads on to the next value of an object that must be read, by what the `route` remembers or
+    /// by what `read` says of keys, and says what its key means; at the end of the object leaves it
+    /// and returns `None`.
     ///
-    /// `level` is a number for the kind of object: keys of objects of one number must mean the
-    /// same.
+    /// `spot` is where the walk through this object stands: [`Spot::first`] at first.
     #[inline(always)]
-    pub(super) fn member<F: Copy>(
+    pub(super) fn member<F: Meaning>(
         &mut self,
         route: &mut Route<F>,
-        level: u8,
-        read: impl FnOnce(Text<'r>) -> F,
-    ) -> Result<Option<(F, Value)>, Reject> {
-        if let [b'}', after @ ..] = self.rest {
-            self.rest = after;
-            self.opened = false;
-            self.depth -= 1;
-            return Ok(None);
+        spot: &mut Spot,
+        read: impl Fn(Text<'r>) -> F,
+    ) -> Result<Option<F>, Reject> {
+        loop {
+            let (end, meaning);
+            if let Some((len, at_end, means)) = route.expect(spot, self.rest) {
+                self.rest = self.rest.get(len..).ok_or(Reject::NotJson)?;
+                (end, meaning) = (at_end, means);
+            } else {
+                (*self, end, meaning) = self.behind_surprise(route, spot, &read)?;
+            }
+            match end {
+                End::Pass => self.pass(route)?,
+                End::Read => return Ok(Some(meaning)),
+                End::Close => {
+                    self.depth -= 1;
+                    self.opened = false;
+                    return Ok(None);
+                }
+            }
         }
-        let context = Context::new(level, self.opened);
-        if let Some(known) = route.expect(self.rest, context) {
-            self.rest = self.rest.get(known.key_len..).ok_or(Reject::NotJson)?;
-            self.opened = false;
-            return Ok(Some((known.meaning, known.value)));
-        }
-        let (after, key) = self.behind_key()?;
-        let len = self.rest.len() - after.rest.len();
-        let Some(meaning) = key.map(read) else {
-            *self = after;
-            return Ok(None);
-        };
-        let value = route.learn(self.rest.get(..len).unwrap_or_default(), context, meaning);
-        *self = after;
-        Ok(Some((meaning, value)))
     }
 
-    /// A cursor behind the next key, and the key: [`Self::key`] where it is rarely needed.
+    /// A cursor where the route did not foresee to go, and what is there: behind member after member
+    /// up to a value that must be read, or that differs from row to row.
     #[cold]
     #[inline(never)]
-    fn behind_key(mut self) -> Result<(Self, Option<Text<'r>>), Reject> {
-        let key = self.key()?;
-        Ok((self, key))
+    fn behind_surprise<F: Meaning>(
+        mut self,
+        route: &mut Route<F>,
+        spot: &mut Spot,
+        read: impl Fn(Text<'r>) -> F,
+    ) -> Result<(Self, End, F), Reject> {
+        let learns = route.surprise();
+        self.opened = spot.is_first();
+        let (mut start, mut noted) = (self.rest, 0);
+        loop {
+            let key = self.key()?;
+            let led = start.get(..start.len() - self.rest.len());
+            let led = led.unwrap_or_default();
+            let Some(key) = key else {
+                let end = (End::Close, F::NOTHING);
+                route.learn(spot, led, end, None, noted);
+                self.depth += 1;
+                return Ok((self, End::Close, F::NOTHING));
+            };
+            let meaning = read(key);
+            let passing = meaning.passing();
+            noted |= passing.unwrap_or_default();
+            let repeats = passing.is_some() && learns && self.at_scalar();
+            let habit = repeats.then(|| route.habit(spot.level, key.raw)).flatten();
+            let end = passing.map_or(End::Read, |_| End::Pass);
+            let Some(habit) = habit else {
+                route.learn(spot, led, (end, meaning), Some(key.raw), noted);
+                return Ok((self, end, meaning));
+            };
+            let before = self.rest;
+            self.skip()?;
+            let value = before.get(..before.len() - self.rest.len());
+            route.saw(habit, value.unwrap_or_default());
+            if start.len() - self.rest.len() > LEAP_LEN_MAX {
+                // One leap to this value, and another from behind it on.
+                route.learn(spot, led, (end, meaning), Some(key.raw), noted);
+                (start, noted) = (self.rest, 0);
+            }
+        }
+    }
+
+    /// Whether a string, number, `true`, `false` or `null` stands here, without white space.
+    fn at_scalar(&self) -> bool {
+        !matches!(self.rest.first(), None | Some(b'{' | b'[' | ..=b' '))
     }
 
     /// Whether another element of a list follows; at its end leaves it.
@@ -304,25 +296,33 @@ impl<'r> Cursor<'r> {
     /// Reads a string; any other value is skipped and is `None`.
     #[inline(always)]
     pub(super) fn text(&mut self) -> Result<Option<Text<'r>>, Reject> {
-        if self.bytes == Bytes::Plain
-            && let Some(rest) = self.rest.strip_prefix(b"\"")
-        {
-            let (raw, after) = rest.split_at_checked(quote(rest)).ok_or(Reject::NotJson)?;
-            self.rest = after.get(1..).ok_or(Reject::NotJson)?;
-            return Ok(Some(Text {
-                raw,
-                escaped: false,
-                quoted: true,
-            }));
+        if let Some(text) = self.plain_string() {
+            return Ok(Some(text));
         }
         let (after, value) = self.behind_scalar()?;
         *self = after;
         Ok(value.and_then(Text::if_quoted))
     }
 
+    /// Reads a string of plain bytes, if one stands here; else nothing.
+    #[inline(always)]
+    fn plain_string(&mut self) -> Option<Text<'r>> {
+        let inner = self.rest.strip_prefix(b"\"")?;
+        let (raw, after) = inner.split_at_checked(plain_len(inner))?;
+        self.rest = after.strip_prefix(b"\"")?;
+        Some(Text {
+            raw,
+            escaped: false,
+            quoted: true,
+        })
+    }
+
     /// Reads a string, number, `true` or `false`; any other value is skipped and is `None`.
     #[inline(always)]
     pub(super) fn scalar(&mut self) -> Result<Option<Text<'r>>, Reject> {
+        if let Some(text) = self.plain_string() {
+            return Ok(Some(text));
+        }
         self.white();
         let (&first, after) = self.rest.split_first().ok_or(Reject::NotJson)?;
         if first == b'"' {
@@ -350,42 +350,23 @@ impl<'r> Cursor<'r> {
     }
 
     /// Reads the value of a member and forgets it. The members of objects are read by the
-    /// `route`, as those of a `level` on which keys mean `nothing`.
+    /// `route`, as such that mean nothing.
     #[inline(always)]
-    pub(super) fn pass<F: Copy>(
-        &mut self,
-        route: &mut Route<F>,
-        value: Value,
-        (level, nothing): (u8, F),
-    ) -> Result<(), Reject> {
-        if value.len > 0 {
-            self.rest = self.rest.get(value.len..).ok_or(Reject::NotJson)?;
-            return Ok(());
-        }
-        let before = self.rest;
+    pub(super) fn pass<F: Meaning>(&mut self, route: &mut Route<F>) -> Result<(), Reject> {
         if self.rest.first() == Some(&b'{') {
-            *self = self.behind_object(route, level, nothing)?;
+            *self = self.behind_object(route)?;
             return Ok(());
         }
-        self.skip()?;
-        let len = before.len() - self.rest.len();
-        if let Some(bytes) = before.get(..=len) {
-            route.learn_value(value, bytes);
-        }
-        Ok(())
+        self.skip()
     }
 
     /// A cursor behind the object that starts here. Recursion ends at [`JSON_DEPTH_MAX`].
     #[inline(never)]
-    fn behind_object<F: Copy>(
-        mut self,
-        route: &mut Route<F>,
-        level: u8,
-        nothing: F,
-    ) -> Result<Self, Reject> {
+    fn behind_object<F: Meaning>(mut self, route: &mut Route<F>) -> Result<Self, Reject> {
         self.object()?;
-        while let Some((_, value)) = self.member(route, level, |_| nothing)? {
-            self.pass(route, value, (level, nothing))?;
+        let mut spot = Spot::first(F::ELSEWHERE);
+        while self.member(route, &mut spot, |_| F::NOTHING)?.is_some() {
+            self.skip()?;
         }
         Ok(self)
     }
@@ -393,14 +374,12 @@ impl<'r> Cursor<'r> {
     /// Reads any value and forgets it.
     #[inline(always)]
     pub(super) fn skip(&mut self) -> Result<(), Reject> {
-        if self.bytes == Bytes::Plain
-            && let Some(after) = self.rest.strip_prefix(b"\"")
-        {
-            let after = after.get(quote(after) + 1..);
-            self.rest = after.ok_or(Reject::NotJson)?;
-            return Ok(());
-        }
-        if let Some(after) = after_bare(self.rest).or_else(|| after_numbers(self.rest)) {
+        let after = match self.rest.first() {
+            Some(b'"') if self.plain_string().is_some() => return Ok(()),
+            Some(b'[') if (self.depth as usize) < JSON_DEPTH_MAX => after_numbers(self.rest),
+            _ => after_bare(self.rest),
+        };
+        if let Some(after) = after {
             self.rest = after;
             return Ok(());
         }
@@ -497,28 +476,16 @@ impl<'r> Cursor<'r> {
     }
 
     /// Reads a string whose opening quote is taken.
-    #[inline(always)]
+    #[inline]
     fn string(&mut self) -> Option<Text<'r>> {
-        let (text, rest) = if self.bytes == Bytes::Plain {
-            let (raw, after) = self.rest.split_at_checked(quote(self.rest))?;
-            let text = Text {
-                raw,
-                escaped: false,
-                quoted: true,
-            };
-            (text, after.split_first()?.1)
-        } else {
-            let (end, escaped) = special_end(self.rest)?;
-            let (raw, after) = self.rest.split_at_checked(end)?;
-            let text = Text {
-                raw,
-                escaped,
-                quoted: true,
-            };
-            (text, after.split_first()?.1)
-        };
-        self.rest = rest;
-        Some(text)
+        let (end, escaped) = special_end(self.rest)?;
+        let (raw, after) = self.rest.split_at_checked(end)?;
+        self.rest = after.get(1..)?;
+        Some(Text {
+            raw,
+            escaped,
+            quoted: true,
+        })
     }
 
     /// Reads a number, `true`, `false` or `null`.

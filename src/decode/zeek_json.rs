@@ -8,7 +8,7 @@
 
 use crate::model::{Event, EventTime};
 
-use super::json::{self, Cursor, Route, Text};
+use super::json::{self, Cursor, Meaning, Route, Spot, Text};
 use super::{KeySink, Outcome, Reject, text};
 
 mod full;
@@ -18,7 +18,7 @@ pub(super) fn keys<'r, S: KeySink<'r>>(route: &mut Route<Field>, record: &'r [u8
     json::rows(record, route, sink, |cursor, route, sink| {
         let mut row = Row::default();
         row.members(Level::Root, cursor, route, sink)?.end()?;
-        row.finish(sink)
+        row.finish(route.noted(), sink)
     });
 }
 
@@ -131,6 +131,30 @@ pub(super) enum Field {
     ConnTag,
 }
 
+/// Noted where a member was passed over that only `dns` rows have.
+const DNS_SIGN: u8 = 1;
+
+/// Noted where a member was passed over that only `conn` rows have.
+const CONN_SIGN: u8 = 2;
+
+impl Meaning for Field {
+    const NOTHING: Self = Self::None;
+    const ELSEWHERE: u8 = Level::Other as u8;
+
+    fn passing(self) -> Option<u8> {
+        match self {
+            Self::None => Some(0),
+            Self::DnsSign => Some(DNS_SIGN),
+            Self::ConnSign => Some(CONN_SIGN),
+            Self::Query | Self::Answers | Self::Path | Self::Id | Self::DnsTag | Self::ConnTag => {
+                None
+            }
+            Self::SourceHost | Self::SourcePort | Self::DestinationHost => None,
+            Self::DestinationPort | Self::Protocol | Self::ProtocolNumber => None,
+        }
+    }
+}
+
 impl Field {
     /// What `key` means. Looks at the length first: most keys mean nothing.
     #[inline]
@@ -210,9 +234,9 @@ impl<'r> Row<'r> {
         sink: &mut S,
     ) -> Result<Cursor<'r>, Reject> {
         let read = |key: Text<'_>| key.with_plain(Field::of).unwrap_or(Field::None);
-        while let Some((field, value)) = cursor.member(route, level as u8, read)? {
+        let mut spot = Spot::first(level as u8);
+        while let Some(field) = cursor.member(route, &mut spot, read)? {
             match field {
-                Field::None => cursor.pass(route, value, NOTHING)?,
                 Field::Id => cursor = self.id(cursor, route)?,
                 Field::DnsTag if level == Level::Root => {
                     cursor = self.tagged(Log::Dns, cursor, route, sink)?;
@@ -220,7 +244,8 @@ impl<'r> Row<'r> {
                 Field::ConnTag if level == Level::Root => {
                     cursor = self.tagged(Log::Conn, cursor, route, sink)?;
                 }
-                Field::DnsTag | Field::ConnTag => cursor.pass(route, value, NOTHING)?,
+                Field::DnsTag | Field::ConnTag => cursor.pass(route)?,
+                Field::None | Field::DnsSign | Field::ConnSign => cursor.pass(route)?,
                 Field::Query => {
                     self.signs.dns = true;
                     let text = cursor.text()?;
@@ -229,14 +254,6 @@ impl<'r> Row<'r> {
                 Field::Answers => {
                     self.signs.dns = true;
                     hand_out_list(&mut cursor, sink)?;
-                }
-                Field::DnsSign => {
-                    self.signs.dns = true;
-                    cursor.pass(route, value, NOTHING)?;
-                }
-                Field::ConnSign => {
-                    self.signs.conn = true;
-                    cursor.pass(route, value, NOTHING)?;
                 }
                 Field::SourceHost => self.source.host = cursor.text()?,
                 Field::SourcePort => self.source.port = cursor.scalar()?,
@@ -280,7 +297,8 @@ impl<'r> Row<'r> {
             return Ok(cursor);
         }
         let read = |key: Text<'_>| key.with_plain(Field::of_id).unwrap_or(Field::None);
-        while let Some((field, _)) = cursor.member(route, Level::Id as u8, read)? {
+        let mut spot = Spot::first(Level::Id as u8);
+        while let Some(field) = cursor.member(route, &mut spot, read)? {
             if field == Field::None {
                 cursor.skip()?;
             } else if matches!(field, Field::SourceHost | Field::DestinationHost) {
@@ -294,9 +312,12 @@ impl<'r> Row<'r> {
         Ok(cursor)
     }
 
-    /// Says what the row is, handing out both ends if it is a connection.
+    /// Says what the row is, given what was `noted` of the members that were passed over, handing
+    /// out both ends if it is a connection.
     #[inline]
-    fn finish<S: KeySink<'r>>(&self, sink: &mut S) -> Result<Outcome, Reject> {
+    fn finish<S: KeySink<'r>>(&mut self, noted: u8, sink: &mut S) -> Result<Outcome, Reject> {
+        self.signs.dns |= noted & DNS_SIGN != 0;
+        self.signs.conn |= noted & CONN_SIGN != 0;
         let ends = self.source.host.is_some() && self.destination.host.is_some();
         match self.signs.log(ends) {
             Log::Dns => Ok(Outcome::Event),
@@ -339,9 +360,6 @@ impl<'r> Row<'r> {
         Ok(())
     }
 }
-
-/// What a key means in an object of no interest.
-const NOTHING: (u8, Field) = (Level::Other as u8, Field::None);
 
 /// Hands out the elements of `answers`.
 #[inline(always)]

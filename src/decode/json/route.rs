@@ -1,254 +1,428 @@
-//! What a scanner remembers of the rows of a stream: the members in the order in which they
-//! came, each as the very bytes that led to its value, and of values of no interest the value
-//! too. A writer repeats most of that row after row, so most members are passed by comparing 32
-//! bytes instead of being read.
+//! What a scanner remembers of the rows of a stream: its leaps. A leap is the very bytes that led
+//! from one value that must be read to the next one: keys, and between them whole members of no
+//! interest whose values come again and again. A writer repeats most of that row after row, so a
+//! row is walked by comparing what lies ahead with the leap that is expected there, and only the
+//! values between leaps are read.
 //!
-//! Remembered bytes are only taken for what they were in the same context (an object of the same
-//! level, before its first member or behind another) where reading them again could only give
-//! the same and end at the same byte. So what is remembered changes how fast a row is read,
-//! never what is found in it.
+//! Leaps are taken only where reading their bytes again could only give the same and end at the
+//! same byte: behind another value in an object of the same level, or behind the bracket that
+//! opens one. So what is remembered changes how fast a row is read, never what is found in it.
 
-use super::vector::{LANE, PAIR, same_half, same_len};
+use super::habits::{Habit, Habits};
+use super::vector::{PAIR, same_places};
 
-/// The remembered members of one stream. `F` is what a key means to its format.
+/// What a key means to a format.
+pub(in crate::decode) trait Meaning: Copy {
+    /// That it means nothing.
+    const NOTHING: Self;
+
+    /// The level of objects in which no key means anything.
+    const ELSEWHERE: u8;
+
+    /// What is noted when the value of such a member is passed over unread, as bits that
+    /// [`Route::noted`] tells; `None` if its value must be read.
+    fn passing(self) -> Option<u8>;
+}
+
+/// The leaps of one stream. `F` is what a key means to its format.
 #[derive(Debug)]
 pub(in crate::decode) struct Route<F> {
-    /// In the order of rows, each where a row was first seen to have it.
-    steps: Vec<Step<F>>,
-    /// The step that is expected next.
-    next: usize,
-    /// How many members of the row at hand were not expected.
+    /// First one for each level, of which only `next` means something; then those of rows; room.
+    leaps: Box<[Leap<F>; PLACES]>,
+    /// How many there are.
+    len: usize,
+    /// Which values come again.
+    habits: Habits,
+    /// What was noted of members that were passed over in the row at hand.
+    noted: u8,
+    /// How often the row at hand was not as expected.
     surprises: usize,
-    /// Counts rows down to when values are learned anew.
-    thaw: u32,
+    /// Whether the leaps are to be forgotten before the next row.
+    stale: bool,
 }
 
-/// One member. Aligned, so that it lies in one line of the cache.
+/// Where in an object a walk stands: before its first member or behind some value.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-struct Step<F> {
-    /// The bytes from the end of the value before it to its own value; behind them its own value
-    /// and the byte that followed it, if they are known; zeros behind.
-    bytes: [u8; PAIR],
-    /// How many bytes lead to the value.
-    key_len: u8,
-    /// How many bytes lead behind it; more than there are when it is not known.
-    len: u8,
-    /// Where it was met.
-    context: Context,
-    /// What the key means.
-    meaning: F,
-    /// How many more new values are worth remembering.
-    patience: u8,
+pub(in crate::decode) struct Spot {
+    /// The leap that led to the value, or to the first member that of the level; else [`NOWHERE`].
+    leap: u8,
+    /// A number for the kind of object: keys of objects of one number mean the same.
+    pub(super) level: u8,
 }
 
-/// Where in a row a member is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Context(u16);
+impl Spot {
+    /// Whether it is before the first member.
+    pub(super) fn is_first(self) -> bool {
+        usize::from(self.leap) < LEVELS
+    }
 
-impl Context {
-    /// In an object of `level`, a number of the format's own, before its `first` member or not.
+    /// Before the first member of an object of `level`, which is below [`LEVELS`].
     #[inline(always)]
-    pub(super) fn new(level: u8, first: bool) -> Self {
-        Self(u16::from(level) << 1 | u16::from(first))
+    pub(in crate::decode) fn first(level: u8) -> Self {
+        Self { leap: level, level }
     }
 }
 
-/// What the route says of the bytes ahead.
+/// Bytes that lead from one value to the next. Aligned, so that what is nearly always enough lies
+/// in one line of the cache.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known<F> {
-    /// How many of them lead to the value.
-    pub(super) key_len: usize,
-    /// What the key means.
-    pub(super) meaning: F,
-    /// The value.
-    pub(super) value: Value,
+#[repr(C, align(64))]
+struct Leap<F> {
+    /// The first bytes; zeros behind.
+    head: [u8; PAIR],
+    /// A bit for each of them that counts.
+    head_places: u32,
+    /// How many bytes there are.
+    len: u8,
+    /// What is noted of the members on the way.
+    noted: u8,
+    /// Where it ends.
+    end: End,
+    /// What the key at its end means; nothing if the object ends.
+    meaning: F,
+    /// The leap that is expected behind it; [`NOWHERE`] if none is known.
+    next: u8,
+    /// Another one that was met at the same place: a ring.
+    other: u8,
+    /// Whether the last one that came behind it was not the expected one.
+    doubt: bool,
+    /// Where its mark is.
+    mark_at: u8,
+    /// A few of its bytes by which it is told apart from others of its ring: if they do not lie
+    /// ahead, it does not.
+    mark: [u8; MARK_LEN],
+    /// What the key at its end and its level are, so that all leaps that end there go on alike.
+    stop: u64,
+    /// The bytes behind the head.
+    tail: [u8; LEAP_LEN_MAX - PAIR],
 }
 
-/// The value of a member, as far as the route knows it.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::decode) struct Value {
-    /// How many bytes ahead it has; 0 when it must be read.
-    pub(super) len: usize,
-    /// The step of its member.
-    step: usize,
+/// Where a leap ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Before a value that must be read.
+    Read,
+    /// Before a value of no interest.
+    Pass,
+    /// Behind the object.
+    Close,
 }
 
-/// Most steps: rows with more different members are read in part without.
-const STEPS_MAX: usize = 96;
+/// Bytes of a mark.
+const MARK_LEN: usize = 4;
 
-/// How many steps are passed over in search of the one at hand: members that a row does not have.
-const AHEAD: usize = 8;
+/// The place of the mark of a leap that is too short for one.
+const NO_MARK: u8 = u8::MAX;
 
-/// Most unexpected members of a row that the route learns from. What a row can cost beyond being
-/// read is bounded by it.
+/// Levels that there may be.
+const LEVELS: usize = 8;
+
+/// Room for leaps: one for each number that a byte can be. 64 KiB, of which a stream uses a tenth.
+const PLACES: usize = 256;
+
+/// No leap: its place holds one that never lies ahead.
+const NOWHERE: u8 = u8::MAX;
+
+/// Most leaps, those of levels included.
+const LEAPS_MAX: usize = 240;
+
+/// Most leaps that are tried at one place.
+const OTHERS_MAX: usize = 16;
+
+/// Most bytes of a leap.
+pub(super) const LEAP_LEN_MAX: usize = 224;
+
+/// Most surprises of a row that the route learns from. What a row can cost beyond being read is
+/// bounded by it.
 const SURPRISES_MAX: usize = 32;
 
-/// How many new values in a row a step remembers before it keeps what it has.
-const PATIENCE: u8 = 4;
-
-/// After how many rows steps have patience again.
-const ROWS: u32 = 1024;
-
-impl<F: Copy> Route<F> {
-    /// A route that is not known yet. About 6 KiB.
+impl<F: Meaning> Route<F> {
+    /// A route that is not known yet. It makes its room at once.
     pub(in crate::decode) fn new() -> Self {
+        let leaps = vec![Leap::none(); PLACES].into_boxed_slice();
+        let leaps = leaps.try_into();
         Self {
-            steps: Vec::with_capacity(STEPS_MAX),
-            next: 0,
+            leaps: leaps.unwrap_or_else(|_| Box::new([Leap::none(); PLACES])),
+            len: LEVELS,
+            habits: Habits::new(),
+            noted: 0,
             surprises: 0,
-            thaw: ROWS,
+            stale: false,
         }
     }
 
     /// Goes back to the start of a row.
     #[inline(always)]
     pub(super) fn restart(&mut self) {
-        (self.next, self.surprises) = (0, 0);
-        self.thaw -= 1;
-        if self.thaw == 0 {
-            self.thaw = ROWS;
-            for step in &mut self.steps {
-                step.patience = PATIENCE;
-            }
+        self.noted = 0;
+        self.surprises = 0;
+        if self.habits.row() | self.stale {
+            self.forget();
         }
     }
 
-    /// What the bytes ahead are, if they are expected.
+    /// What was noted of members that were passed over in the row at hand.
     #[inline(always)]
-    pub(super) fn expect(&mut self, ahead: &[u8], context: Context) -> Option<Known<F>> {
-        let step = self.steps.get(self.next)?;
-        let same = step.same(ahead);
-        if same >= usize::from(step.key_len) && step.context == context {
-            let known = step.known(same, self.next);
-            self.next += 1;
-            return Some(known);
-        }
-        self.look_ahead(ahead, context)
+    pub(in crate::decode) fn noted(&self) -> u8 {
+        self.noted
     }
 
-    /// Looks for the bytes ahead a few steps further on.
+    /// Whether the bytes ahead of a spot are expected. If so, moves the spot to the end of the leap
+    /// that they are, and says how many bytes that is, what is there, and what the key before means.
+    #[inline(always)]
+    pub(super) fn expect(&mut self, spot: &mut Spot, ahead: &[u8]) -> Option<(usize, End, F)> {
+        let mut number = self.leap(spot.leap)?.next;
+        let mut leap = self.leap(number)?;
+        if !leap.lies(ahead) {
+            number = self.other(spot.leap, number, ahead);
+            if number == NOWHERE {
+                return None;
+            }
+            leap = self.leap(number)?;
+        }
+        spot.leap = number;
+        let found = (usize::from(leap.len), leap.end, leap.meaning);
+        self.noted |= leap.noted;
+        Some(found)
+    }
+
+    /// The leap with a number: there always is one.
+    #[inline(always)]
+    fn leap(&self, number: u8) -> Option<&Leap<F>> {
+        self.leaps.get(usize::from(number))
+    }
+
+    /// Which leap lies ahead, of those of the ring in which `first` is, which does not;
+    /// [`NOWHERE`] if none does.
     #[inline(never)]
-    fn look_ahead(&mut self, ahead: &[u8], context: Context) -> Option<Known<F>> {
-        let later = self.steps.iter().enumerate().skip(self.next + 1);
-        for (place, step) in later.take(AHEAD) {
-            let same = step.same(ahead);
-            if same >= usize::from(step.key_len) && step.context == context {
-                self.next = place + 1;
-                return Some(step.known(same, place));
+    fn other(&mut self, from: u8, first: u8, ahead: &[u8]) -> u8 {
+        let mut number = first;
+        while let Some(leap) = self.leap(number) {
+            number = leap.other;
+            if number == first || number == NOWHERE {
+                break;
+            }
+            let likely = self.leap(number).is_some_and(|leap| leap.mark_lies(ahead));
+            if likely && self.leap(number).is_some_and(|leap| leap.lies(ahead)) {
+                // What comes twice where something else was expected is expected from now on.
+                if let Some(before) = self.leaps.get_mut(usize::from(from)) {
+                    if before.doubt {
+                        before.next = number;
+                    }
+                    before.doubt = !before.doubt;
+                }
+                return number;
             }
         }
-        None
+        NOWHERE
     }
 
-    /// Takes note of what was read in place of an expected member: the bytes that led to its
-    /// value.
-    #[inline(never)]
-    pub(super) fn learn(&mut self, key: &[u8], context: Context, meaning: F) -> Value {
+    /// Counts a surprise; says whether it may be learned from.
+    pub(super) fn surprise(&mut self) -> bool {
         self.surprises += 1;
-        let mut step = Step {
-            bytes: [0; PAIR],
-            key_len: u8::try_from(key.len()).unwrap_or(UNKNOWN),
-            len: UNKNOWN,
-            context,
-            meaning,
-            patience: PATIENCE,
-        };
-        let mut value = Value {
-            len: 0,
-            step: STEPS_MAX,
-        };
-        let Some(kept) = step.bytes.get_mut(..key.len()) else {
-            return value;
-        };
-        if self.surprises > SURPRISES_MAX {
-            return value;
-        }
-        kept.copy_from_slice(key);
-        let same = |known: &Step<F>| known.context == context && known.key() == Some(key);
-        if let Some(place) = self.steps.iter().position(same) {
-            value.step = place;
-            self.next = place + 1;
-        } else if self.steps.len() < STEPS_MAX {
-            value.step = self.next.min(self.steps.len());
-            self.steps.insert(value.step, step);
-            self.next = value.step + 1;
-        }
-        value
+        self.surprises <= SURPRISES_MAX
     }
 
-    /// Takes note of a value of no interest: its bytes with the byte that followed it, which
-    /// tells that it ended there.
-    #[inline(always)]
-    pub(super) fn learn_value(&mut self, value: Value, bytes: &[u8]) {
-        if let Some(step) = self.steps.get_mut(value.step)
-            && step.patience > 0
+    /// The habit of a member whose values come again and again, as far as is known; `key` is as
+    /// written.
+    pub(super) fn habit(&mut self, level: u8, key: &[u8]) -> Option<Habit> {
+        self.habits.of(stop_of(level, key))
+    }
+
+    /// Takes note of a value of a member.
+    pub(super) fn saw(&mut self, habit: Habit, value: &[u8]) {
+        self.habits.saw(habit, digest(value));
+    }
+
+    /// Takes note of the `bytes` that led from a spot to the value of a `key` (as written; the end of
+    /// an object has none), and moves the spot there. `noted` is of all members on the way.
+    pub(super) fn learn(
+        &mut self,
+        spot: &mut Spot,
+        bytes: &[u8],
+        (end, meaning): (End, F),
+        key: Option<&[u8]>,
+        noted: u8,
+    ) {
+        self.noted |= noted;
+        let from = std::mem::replace(&mut spot.leap, NOWHERE);
+        let (Some(before), Some(mut leap)) = (self.leap(from), Leap::new(bytes, (end, meaning)))
+        else {
+            return;
+        };
+        if from == NOWHERE {
+            return;
+        }
+        let (first, stop) = (before.next, before.stop);
+        leap.noted = noted;
+        leap.stop = key.map_or(0, |key| stop_of(spot.level, key));
+        leap.next = self.behind(leap.stop);
+        let (last, others) = self.last_of(first);
+        let mut number = u8::try_from(self.len).unwrap_or(NOWHERE);
+        if others == OTHERS_MAX {
+            // The last one tried goes.
+            number = last;
+        } else if self.len == LEAPS_MAX {
+            self.stale = true;
+            return;
+        } else {
+            self.len += 1;
+        }
+        leap.other = if others == 0 { number } else { first };
+        if others > 0
+            && let Some(first) = self.leaps.get_mut(usize::from(first))
         {
-            step.patience -= 1;
-            step.keep_value(bytes);
+            first.mark_apart(&mut leap);
         }
-    }
-}
-
-impl<F: Copy> Step<F> {
-    /// How many of its bytes are those ahead.
-    #[inline(always)]
-    fn same(&self, ahead: &[u8]) -> usize {
-        match ahead.first_chunk() {
-            Some(ahead) => same_len(ahead, &self.bytes),
-            None => self.same_of_few(ahead),
+        if others > 0
+            && let Some(last) = self.leaps.get_mut(usize::from(last))
+        {
+            last.other = number;
         }
-    }
-
-    /// [`Self::same`] near the end of a row.
-    #[inline(never)]
-    fn same_of_few(&self, ahead: &[u8]) -> usize {
-        let (halves, mut same) = (self.bytes.as_chunks().0, 0);
-        if let (Some(ahead), Some(half)) = (ahead.first_chunk(), halves.first()) {
-            same = same_half(ahead, half);
-            if same < LANE {
-                return same;
+        if let Some(place) = self.leaps.get_mut(usize::from(number)) {
+            *place = leap;
+        }
+        if others == 0 {
+            for (place, known) in self.leaps.iter_mut().enumerate() {
+                if place == usize::from(from) || (known.stop == stop && stop != 0) {
+                    known.next = number;
+                }
             }
         }
-        let rest = ahead.iter().zip(&self.bytes).skip(same);
-        same + rest.take_while(|(ahead, own)| ahead == own).count()
+        spot.leap = number;
     }
 
-    /// What it says when `same` of its bytes are those ahead.
-    #[inline(always)]
-    fn known(&self, same: usize, place: usize) -> Known<F> {
-        let value_len = if same > usize::from(self.len) {
-            usize::from(self.len - self.key_len)
-        } else {
-            0
-        };
-        Known {
-            key_len: usize::from(self.key_len),
-            meaning: self.meaning,
-            value: Value {
-                len: value_len,
-                step: place,
-            },
+    /// What is expected behind leaps that end at a stop.
+    fn behind(&self, stop: u64) -> u8 {
+        let same = |leap: &&Leap<F>| leap.stop == stop && stop != 0;
+        let known = self.leaps.iter().find(same);
+        known.map_or(NOWHERE, |leap| leap.next)
+    }
+
+    /// The last leap of the ring that begins with `first`, and how many there are.
+    fn last_of(&self, first: u8) -> (u8, usize) {
+        let (mut last, mut count) = (first, 0);
+        while let Some(leap) = self.leap(last).filter(|_| last != NOWHERE) {
+            count += 1;
+            if leap.other == first {
+                break;
+            }
+            last = leap.other;
         }
+        (last, count)
     }
 
-    /// The bytes that lead to its value.
-    fn key(&self) -> Option<&[u8]> {
-        self.bytes.get(..usize::from(self.key_len))
-    }
-
-    /// Keeps a value with the byte behind it, if there is room.
-    #[inline(never)]
-    fn keep_value(&mut self, bytes: &[u8]) {
-        let start = usize::from(self.key_len);
-        let end = start + bytes.len();
-        self.len = UNKNOWN;
-        if let Some(kept) = self.bytes.get_mut(start..end) {
-            kept.copy_from_slice(bytes);
-            self.len = u8::try_from(end - 1).unwrap_or(UNKNOWN);
-        }
+    /// Forgets all leaps.
+    #[cold]
+    fn forget(&mut self) {
+        self.stale = false;
+        self.len = LEVELS;
+        self.leaps.fill(Leap::none());
     }
 }
 
-/// More bytes than there are.
-const UNKNOWN: u8 = u8::MAX;
+impl<F: Meaning> Leap<F> {
+    /// A leap that never lies ahead: its bytes are never part of a row.
+    fn none() -> Self {
+        Self {
+            head: [u8::MAX; PAIR],
+            head_places: u32::MAX,
+            len: 1,
+            noted: 0,
+            end: End::Pass,
+            meaning: F::NOTHING,
+            next: NOWHERE,
+            other: NOWHERE,
+            doubt: false,
+            mark_at: 0,
+            mark: [u8::MAX; MARK_LEN],
+            stop: 0,
+            tail: [0; LEAP_LEN_MAX - PAIR],
+        }
+    }
+
+    /// A leap of these bytes, unless they are too many.
+    fn new(bytes: &[u8], end: (End, F)) -> Option<Self> {
+        let mut leap = Self::none();
+        (leap.end, leap.meaning) = end;
+        let (head, tail) = bytes.split_at(bytes.len().min(PAIR));
+        leap.head = [0; PAIR];
+        leap.head.get_mut(..head.len())?.copy_from_slice(head);
+        leap.tail.get_mut(..tail.len())?.copy_from_slice(tail);
+        leap.len = u8::try_from(bytes.len()).ok()?;
+        // A shift by as many places as there are leaves all.
+        let beyond = u32::try_from(head.len()).ok()?;
+        leap.head_places = !u32::MAX.checked_shl(beyond).unwrap_or(0);
+        leap.set_mark(0);
+        Some(leap)
+    }
+
+    /// Its bytes.
+    fn bytes(&self) -> impl Iterator<Item = u8> + use<F> {
+        let all = self.head.into_iter().chain(self.tail);
+        all.take(self.len.into())
+    }
+
+    /// Gives both marks where they differ.
+    fn mark_apart(&mut self, other: &mut Self) {
+        let same = self.bytes().zip(other.bytes());
+        let same = same.take_while(|(own, other)| own == other).count();
+        self.set_mark(same);
+        other.set_mark(same);
+    }
+
+    /// Takes its mark from some place, or from its end if that is before. Without room for one it
+    /// has the mark of nothing, which lies everywhere.
+    fn set_mark(&mut self, at: usize) {
+        let at = at.min(usize::from(self.len).saturating_sub(MARK_LEN));
+        let mut bytes = self.bytes().skip(at);
+        let mark = std::array::from_fn(|_| bytes.next());
+        if let [Some(a), Some(b), Some(c), Some(d)] = mark {
+            self.mark = [a, b, c, d];
+            self.mark_at = u8::try_from(at).unwrap_or(NO_MARK);
+        } else {
+            self.mark_at = NO_MARK;
+        }
+    }
+
+    /// Whether its mark is what lies ahead.
+    #[inline(always)]
+    fn mark_lies(&self, ahead: &[u8]) -> bool {
+        let mark = ahead.get(usize::from(self.mark_at)..);
+        self.mark_at == NO_MARK || mark.is_some_and(|ahead| ahead.starts_with(&self.mark))
+    }
+
+    /// Whether it is what lies ahead.
+    #[inline(always)]
+    fn lies(&self, ahead: &[u8]) -> bool {
+        let Some((head, tail)) = ahead.split_first_chunk() else {
+            return self.lies_near_end(ahead);
+        };
+        if same_places(head, &self.head) & self.head_places != self.head_places {
+            return false;
+        }
+        match usize::from(self.len).checked_sub(PAIR) {
+            None | Some(0) => true,
+            Some(len) => tail.get(..len) == self.tail.get(..len),
+        }
+    }
+
+    /// [`Self::lies`] near the end of a row.
+    #[inline(never)]
+    fn lies_near_end(&self, ahead: &[u8]) -> bool {
+        let bytes = self.head.get(..usize::from(self.len));
+        bytes.is_some_and(|bytes| ahead.starts_with(bytes))
+    }
+}
+
+/// A number for a key in objects of a level. Keys that share one are only tried together.
+fn stop_of(level: u8, key: &[u8]) -> u64 {
+    digest(key) ^ u64::from(level)
+}
+
+/// A number for some bytes. Nothing but speed depends on different bytes having different ones.
+fn digest(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(bytes.len() as u64, |digest, &byte| {
+        (digest ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}

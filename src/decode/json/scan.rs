@@ -1,49 +1,63 @@
 //! Searches in the bytes of JSON: ends of strings and numbers, escapes, white space.
 
-use super::vector::{LANE, find};
+use super::vector::{PAIR, digits_and_dots, ends_of_plain};
 
 /// How many bytes stand before the quote that ends a string, given what follows its opening
-/// quote, which may be anything; and whether escapes are among them.
+/// quote, which may be anything; and whether escapes are among them. `None` also where they are
+/// not UTF-8.
 #[cold]
 #[inline(never)]
 pub(super) fn special_end(bytes: &[u8]) -> Option<(usize, bool)> {
     let mut rest = bytes;
-    let mut escaped = false;
+    let (mut escaped, mut ascii) = (false, true);
     loop {
-        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-        let (_, found) = rest.split_at_checked(rest.iter().position(special)?)?;
+        let (_, found) = rest.split_at_checked(plain_len(rest))?;
         match found {
-            [b'\\', after @ ..] => rest = escape(after)?.1,
-            [b'"', ..] => return Some((bytes.len() - found.len(), escaped)),
+            [b'\\', after @ ..] => {
+                rest = escape(after)?.1;
+                escaped = true;
+            }
+            [b'"', ..] => {
+                let end = bytes.len() - found.len();
+                let valid = ascii || std::str::from_utf8(bytes.get(..end)?).is_ok();
+                return valid.then_some((end, escaped));
+            }
+            [byte, after @ ..] if !byte.is_ascii() => {
+                rest = after;
+                ascii = false;
+            }
             _ => return None,
         }
-        escaped = true;
     }
 }
 
 /// One in each of eight bytes.
 const ONES: u64 = u64::MAX / 0xff;
 
-/// How many bytes stand before the first quote in `bytes`.
+/// How many bytes stand before the first that ends the plain part of a string: a quote, or what
+/// needs a closer look.
 #[inline(always)]
-pub(super) fn quote(bytes: &[u8]) -> usize {
+pub(super) fn plain_len(bytes: &[u8]) -> usize {
     let mut rest = bytes;
-    while let Some((lane, after)) = rest.split_first_chunk::<LANE>() {
-        let before = find(b'"', lane);
-        if before < LANE {
-            return bytes.len() - rest.len() + before;
+    while let Some((lane, after)) = rest.split_first_chunk::<PAIR>() {
+        let ends = ends_of_plain(lane);
+        if ends != 0 {
+            return bytes.len() - rest.len() + ends.trailing_zeros() as usize;
         }
         rest = after;
     }
-    let last = rest.iter().position(|&byte| byte == b'"');
-    bytes.len() - rest.len() + last.unwrap_or(rest.len())
+    let plain = |byte: &u8| matches!(byte, b' '..0x80) && !matches!(byte, b'"' | b'\\');
+    bytes.len() - rest.len() + rest.iter().take_while(|byte| plain(byte)).count()
 }
 
-/// How many whole bytes of `word` lie below its lowest set bit.
-#[inline]
-fn low_bytes(word: u64) -> usize {
+/// How many digits stand at the start of eight bytes, of which the first is the lowest.
+#[inline(always)]
+fn leading_digits(word: u64) -> usize {
+    let word = word ^ (ONES * 0x30);
+    // A carry can only come from a byte that is no digit, so the lowest find is exact.
+    let found = (word.wrapping_add(ONES * 0x76) | word) & (ONES * 0x80);
     // At most 8, so the widening is exact.
-    (word.trailing_zeros() / 8) as usize
+    (found.trailing_zeros() / 8) as usize
 }
 
 /// What follows the number, `true`, `false` or `null` at the start of `bytes`.
@@ -74,6 +88,60 @@ pub(super) fn after_numbers(bytes: &[u8]) -> Option<&[u8]> {
 /// What follows the number at the start of `bytes`.
 #[inline(always)]
 fn after_number(bytes: &[u8]) -> Option<&[u8]> {
+    let short = after_short_number(bytes);
+    short.or_else(|| after_long_number(bytes))
+}
+
+/// What follows a number of less than eight digits and nothing else.
+#[inline(always)]
+fn after_short_number(bytes: &[u8]) -> Option<&[u8]> {
+    let (word, _) = bytes.split_first_chunk::<8>()?;
+    let first = word.first();
+    let digits = leading_digits(u64::from_le_bytes(*word));
+    let behind = word.get(digits)?;
+    let zero_first = (first == Some(&b'0')) & (digits > 1);
+    let ends = matches!(behind, b',' | b'}' | b']');
+    (ends & (digits > 0) & !zero_first).then(|| bytes.get(digits..))?
+}
+
+/// [`after_number`] of a number that is not short.
+#[inline(always)]
+fn after_long_number(bytes: &[u8]) -> Option<&[u8]> {
+    let plain = match bytes.first_chunk() {
+        Some(window) => after_plain_number(bytes, digits_and_dots(window)),
+        None => after_number_near_end(bytes),
+    };
+    plain.or_else(|| after_any_number(bytes))
+}
+
+/// What follows a number of digits with at most one dot among them, given where the first bytes
+/// have digits and dots. Nearly all numbers are such.
+#[inline(always)]
+fn after_plain_number(bytes: &[u8], (digits, dots): (u32, u32)) -> Option<&[u8]> {
+    let len = (digits | dots).trailing_ones();
+    let behind = bytes.get(len as usize)?;
+    let dots = dots & !(u32::MAX.checked_shl(len)?);
+    let whole = (dots | 1 << len).trailing_zeros();
+    let one_dot = dots & dots.wrapping_sub(1) == 0;
+    let no_zero_first = (whole == 1) | (bytes.first() != Some(&b'0'));
+    let plain = (whole > 0) & (whole + 1 != len) & one_dot & no_zero_first;
+    if plain & !matches!(behind, b'e' | b'E') {
+        return bytes.get(len as usize..);
+    }
+    None
+}
+
+/// [`after_plain_number`] near the end of a row.
+#[inline(never)]
+fn after_number_near_end(bytes: &[u8]) -> Option<&[u8]> {
+    let mut window = [0; PAIR];
+    window.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    after_plain_number(bytes, digits_and_dots(&window))
+}
+
+/// [`after_number`] of any number.
+#[inline(never)]
+fn after_any_number(bytes: &[u8]) -> Option<&[u8]> {
     let rest = bytes.strip_prefix(b"-").unwrap_or(bytes);
     let mut rest = match rest {
         [b'0', after @ ..] => after,
@@ -96,11 +164,9 @@ fn after_number(bytes: &[u8]) -> Option<&[u8]> {
 fn after_digits(bytes: &[u8]) -> Option<&[u8]> {
     let mut rest = bytes;
     while let Some((word, after)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*word) ^ (ONES * 0x30);
-        // A carry can only come from a byte that is no digit, so the lowest find is exact.
-        let found = (word.wrapping_add(ONES * 0x76) | word) & (ONES * 0x80);
-        if found != 0 {
-            rest = rest.get(low_bytes(found)..)?;
+        let digits = leading_digits(u64::from_le_bytes(*word));
+        if digits < word.len() {
+            rest = rest.get(digits..)?;
             return (rest.len() < bytes.len()).then_some(rest);
         }
         rest = after;

@@ -1,83 +1,60 @@
-//! Sixteen bytes at a time: the searches in which a row of JSON spends its time.
+//! Sixteen bytes at a time: the searches and comparisons in which a row of JSON spends its time.
+//! A set of places is a number with a bit for each byte, the first one lowest.
 
-use wide::u8x16;
+use wide::{i8x16, u8x16};
+
+/// Bytes of a half.
+const LANE: usize = 16;
 
 /// Bytes that are looked at together.
-pub(super) const LANE: usize = 16;
-
-/// Bytes that are compared together.
 pub(super) const PAIR: usize = 2 * LANE;
 
-/// How many bytes at the start of both are the same.
+/// The places where both have the same byte.
 #[inline(always)]
-pub(super) fn same_len(one: &[u8; PAIR], other: &[u8; PAIR]) -> usize {
+pub(super) fn same_places(one: &[u8; PAIR], other: &[u8; PAIR]) -> u32 {
     let (one_low, one_high) = halves(one);
     let (other_low, other_high) = halves(other);
-    let low = equal(one_low, other_low);
-    let high = equal(one_high, other_high);
-    (high << LANE | low).trailing_ones() as usize
+    equal(one_high, other_high) << LANE | equal(one_low, other_low)
 }
 
-/// How many bytes at the start of both are the same.
+/// The places of what ends the plain part of a string: a quote, or what may need a closer look (a
+/// backslash, a control byte, a byte that is not ASCII).
 #[inline(always)]
-pub(super) fn same_half(one: &[u8; LANE], other: &[u8; LANE]) -> usize {
-    equal(one, other).trailing_ones() as usize
+pub(super) fn ends_of_plain(bytes: &[u8; PAIR]) -> u32 {
+    let (low, high) = halves(bytes);
+    ends_of_half(high) << LANE | ends_of_half(low)
 }
 
-/// How many bytes stand before the first `byte`; [`LANE`] when there is none.
+/// [`ends_of_plain`] of half of the bytes.
 #[inline(always)]
-pub(super) fn find(byte: u8, bytes: &[u8; LANE]) -> usize {
-    let found = equal(bytes, &[byte; LANE]);
-    (found | 1 << LANE).trailing_zeros() as usize
+fn ends_of_half(bytes: &[u8; LANE]) -> u32 {
+    let lane = u8x16::new(*bytes).cast_signed();
+    // Bytes that are not ASCII are negative here.
+    let found = lane.simd_lt(all(b' ')) | lane.simd_eq(all(b'"')) | lane.simd_eq(all(b'\\'));
+    found.to_bitmask()
 }
 
-/// What can be said of many bytes together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Survey {
-    /// The lowest of them; 255 when there are none.
-    pub(super) lowest: u8,
-    /// Whether any is not ASCII.
-    pub(super) high: bool,
-    /// Whether any is a backslash.
-    pub(super) backslash: bool,
+/// The places of digits and of dots.
+#[inline(always)]
+pub(super) fn digits_and_dots(bytes: &[u8; PAIR]) -> (u32, u32) {
+    let (low, high) = halves(bytes);
+    let (low, high) = (digits_and_dots_of_half(low), digits_and_dots_of_half(high));
+    (high.0 << LANE | low.0, high.1 << LANE | low.1)
 }
 
-/// Looks at all `bytes`.
-#[inline]
-pub(super) fn survey(bytes: &[u8]) -> Survey {
-    let (lanes, rest) = bytes.as_chunks::<LANE>();
-    // The last lane overlaps the one before it, which changes nothing.
-    let Some(last) = bytes.last_chunk::<LANE>() else {
-        return survey_plainly(rest);
-    };
-    let (mut low, mut all, mut found) = (u8x16::splat(u8::MAX), u8x16::splat(0), u8x16::splat(0));
-    for lane in lanes.iter().chain([last]) {
-        let lane = u8x16::new(*lane);
-        low = low.min(lane);
-        all |= lane;
-        found |= lane.simd_eq(u8x16::splat(b'\\'));
-    }
-    Survey {
-        lowest: low.reduce_min(),
-        high: all.to_bitmask() != 0,
-        backslash: found.to_bitmask() != 0,
-    }
+/// [`digits_and_dots`] of half of the bytes.
+#[inline(always)]
+fn digits_and_dots_of_half(bytes: &[u8; LANE]) -> (u32, u32) {
+    let lane = u8x16::new(*bytes).cast_signed();
+    // Moved so that digits are the lowest numbers there are.
+    let digits = (lane + all(0x80 - b'0')).simd_lt(all(0x80 + 10));
+    (digits.to_bitmask(), lane.simd_eq(all(b'.')).to_bitmask())
 }
 
-/// The definition of [`survey`].
-#[inline]
-fn survey_plainly(bytes: &[u8]) -> Survey {
-    let mut survey = Survey {
-        lowest: u8::MAX,
-        high: false,
-        backslash: false,
-    };
-    for &byte in bytes {
-        survey.lowest = survey.lowest.min(byte);
-        survey.high |= !byte.is_ascii();
-        survey.backslash |= byte == b'\\';
-    }
-    survey
+/// Sixteen times the same byte.
+#[inline(always)]
+fn all(byte: u8) -> i8x16 {
+    i8x16::splat(byte.cast_signed())
 }
 
 /// Both halves of 32 bytes.
@@ -90,7 +67,7 @@ fn halves(bytes: &[u8; PAIR]) -> (&[u8; LANE], &[u8; LANE]) {
     }
 }
 
-/// The set of places where both have the same byte, the first one lowest.
+/// The places where both have the same byte.
 #[inline(always)]
 fn equal(one: &[u8; LANE], other: &[u8; LANE]) -> u32 {
     u8x16::new(*one).simd_eq(u8x16::new(*other)).to_bitmask()
@@ -102,57 +79,41 @@ mod tests {
 
     use super::*;
 
-    /// The definition of [`equal`].
-    fn equal_plainly(one: &[u8; LANE], other: &[u8; LANE]) -> u32 {
-        let pairs = one.iter().zip(other).enumerate();
-        pairs.fold(0, |set, (place, (one, other))| {
-            set | u32::from(one == other) << place
-        })
+    /// The places of bytes that are such.
+    fn places(bytes: &[u8], is: impl Fn(usize, u8) -> bool) -> u32 {
+        let places = (0..).zip(bytes);
+        places.fold(0, |set, (at, &byte)| set | u32::from(is(at, byte)) << at)
+    }
+
+    #[test]
+    fn every_byte_is_judged_at_every_place() {
+        for byte in 0..=u8::MAX {
+            for place in 0..PAIR {
+                let mut bytes = *b"aZ.7\"-`\\9 .C!~{0:/.;5@[\xffz,0\n17.]";
+                bytes[place] = byte;
+                let ends = places(&bytes, |_, byte| {
+                    !(b' '..0x80).contains(&byte) || matches!(byte, b'"' | b'\\')
+                });
+                assert_eq!(ends_of_plain(&bytes), ends);
+                let digits = places(&bytes, |_, byte| byte.is_ascii_digit());
+                let dots = places(&bytes, |_, byte| byte == b'.');
+                assert_eq!(digits_and_dots(&bytes), (digits, dots));
+            }
+        }
     }
 
     proptest! {
         #[test]
         fn places_of_equal_bytes_are_those_of_the_definition(
-            one in any::<[u8; LANE]>(),
-            flips in proptest::collection::vec((0..LANE, any::<u8>()), 0..20),
+            one in any::<[u8; PAIR]>(),
+            flips in proptest::collection::vec((0..PAIR, any::<u8>()), 0..20),
         ) {
             let mut other = one;
             for (place, byte) in flips {
                 other[place] = byte;
             }
-            prop_assert_eq!(equal(&one, &other), equal_plainly(&one, &other));
-        }
-
-        #[test]
-        fn a_survey_sees_every_byte(
-            mut bytes in proptest::collection::vec(0x20_u8..0x80, 0..70),
-            changes in proptest::collection::vec((0_usize..70, any::<u8>()), 0..3),
-        ) {
-            for (place, change) in changes {
-                if let Some(byte) = bytes.get_mut(place) {
-                    *byte = change;
-                }
-            }
-            prop_assert_eq!(survey(&bytes), survey_plainly(&bytes));
-        }
-
-        #[test]
-        fn lengths_are_those_of_a_plain_search(
-            one in proptest::collection::vec(0_u8..3, PAIR),
-            place in 0..=PAIR,
-            byte in 0_u8..4,
-        ) {
-            let one: [u8; PAIR] = one.try_into().unwrap();
-            let mut other = one;
-            if let Some(byte) = other.get_mut(place) {
-                *byte ^= 0x80;
-            }
-            prop_assert_eq!(same_len(&one, &other), place);
-            let halves = (one.first_chunk().unwrap(), other.first_chunk().unwrap());
-            prop_assert_eq!(same_half(halves.0, halves.1), place.min(LANE));
-            let half = one.first_chunk::<LANE>().unwrap();
-            let expected = half.iter().position(|&own| own == byte).unwrap_or(LANE);
-            prop_assert_eq!(find(byte, half), expected);
+            let same = places(&one, |at, byte| other[at] == byte);
+            prop_assert_eq!(same_places(&one, &other), same);
         }
     }
 }
