@@ -246,13 +246,13 @@ impl<F: Meaning> Route<F> {
     ) {
         self.noted |= noted;
         let from = std::mem::replace(&mut spot.leap, NOWHERE);
+        if from == NOWHERE || self.surprises > SURPRISES_MAX {
+            return;
+        }
         let (Some(before), Some(mut leap)) = (self.leap(from), Leap::new(bytes, (end, meaning)))
         else {
             return;
         };
-        if from == NOWHERE {
-            return;
-        }
         let (first, stop) = (before.next, before.stop);
         leap.noted = noted;
         leap.stop = key.map_or(0, |key| stop_of(spot.level, key));
@@ -269,21 +269,19 @@ impl<F: Meaning> Route<F> {
             self.len += 1;
         }
         leap.other = if others == 0 { number } else { first };
-        if others > 0
-            && let Some(first) = self.leaps.get_mut(usize::from(first))
-        {
-            first.mark_apart(&mut leap);
-        }
-        if others > 0
-            && let Some(last) = self.leaps.get_mut(usize::from(last))
-        {
-            last.other = number;
+        if others > 0 {
+            if let Some(first) = self.leaps.get_mut(usize::from(first)) {
+                first.mark_apart(&mut leap);
+            }
+            if let Some(last) = self.leaps.get_mut(usize::from(last)) {
+                last.other = number;
+            }
         }
         if let Some(place) = self.leaps.get_mut(usize::from(number)) {
             *place = leap;
         }
         if others == 0 {
-            for (place, known) in self.leaps.iter_mut().enumerate() {
+            for (place, known) in self.leaps.iter_mut().enumerate().take(self.len) {
                 if place == usize::from(from) || (known.stop == stop && stop != 0) {
                     known.next = number;
                 }
@@ -295,7 +293,7 @@ impl<F: Meaning> Route<F> {
     /// What is expected behind leaps that end at a stop.
     fn behind(&self, stop: u64) -> u8 {
         let same = |leap: &&Leap<F>| leap.stop == stop && stop != 0;
-        let known = self.leaps.iter().find(same);
+        let known = self.leaps.iter().take(self.len).find(same);
         known.map_or(NOWHERE, |leap| leap.next)
     }
 
