@@ -1,7 +1,5 @@
-//! Listed prefixes and endpoints of both families, with a coarse filter in front: a bit for
-//! every IPv4 /24 that holds something, and hashed bits for the IPv6 /32s that do. Both lie in one
-//! set of bits, of which the first four bytes of an address choose one whatever its family, so
-//! that a probe has no branch that waits for which family comes next.
+//! Listed prefixes and endpoints of both families, with an [`AddressFilter`] in front that turns
+//! away nearly all of what is not listed.
 
 use std::net::IpAddr;
 
@@ -9,21 +7,19 @@ use hashbrown::HashMap;
 use ipnet::IpNet;
 
 use super::KeyId;
-use super::bits::BitSet;
 use super::endpoints::{EndpointList, ListedEndpoint};
+use super::filter::AddressFilter;
 use super::names::Full;
 use super::prefixes::PrefixTree;
 use crate::model::unmapped;
 
 /// Finds the prefixes and endpoints that cover an address. IPv4-mapped addresses count as IPv4.
 ///
-/// Memory beside the entries: 2 MiB once anything is listed, 128 KiB more once anything IPv6 is.
+/// Memory beside the entries: 3 to 6 bytes for each, mostly; for a wide prefix as much for each
+/// IPv4 /24 or IPv6 /40 in it. At most 40 MiB.
 #[derive(Debug)]
 pub struct AddressTable {
-    front: BitSet,
-    /// Where an IPv6 address passed the filter: hashed bits for the /48s that hold something, and
-    /// for the /32s that hold something wider.
-    behind6: BitSet,
+    filter: AddressFilter,
     prefixes4: PrefixTree<u32>,
     prefixes6: PrefixTree<u128>,
     endpoints4: EndpointList<u32>,
@@ -67,77 +63,38 @@ impl AddressTableBuilder {
 
     /// The table.
     pub fn build(self) -> AddressTable {
-        let mut front = BitSet::default();
-        if !(self.prefixes.is_empty() && self.endpoints.is_empty()) {
-            front = BitSet::new(FRONT_BITS);
-            // Where IPv4-mapped addresses are.
-            front.insert(slash32(0));
-        }
-        let mut behind6 = BitSet::default();
-        let nets6 = self.prefixes.keys().any(|net| net.addr().is_ipv6());
-        if nets6 || self.endpoints.keys().any(|(ip, _)| ip.is_ipv6()) {
-            behind6 = BitSet::new(BEHIND6_BITS);
-        }
+        let filter = if self.prefixes.is_empty() && self.endpoints.is_empty() {
+            AddressFilter::default()
+        } else {
+            let addresses = self.endpoints.keys().map(|&(ip, _)| ip);
+            AddressFilter::new(self.prefixes.keys(), addresses)
+        };
         let (mut prefixes4, mut prefixes6) = (Vec::new(), Vec::new());
         for (net, id) in self.prefixes {
             match net {
-                IpNet::V4(net) => {
-                    let last = u32::from(net.broadcast());
-                    let start = u32::from(net.network());
-                    front.insert_all(slash24(start), slash24(last));
-                    prefixes4.push((start, net.prefix_len(), id));
-                }
-                IpNet::V6(net) => {
-                    let start = u128::from(net.network());
-                    let shared = 32_u8.saturating_sub(net.prefix_len());
-                    if shared > SPREAD_MAX {
-                        front.insert_all(FRONT4_BITS, FRONT_BITS - 1);
-                        behind6.insert_all(0, BEHIND6_BITS - 1);
-                    } else {
-                        let first = first_bytes(start);
-                        for last in 0..1 << shared {
-                            front.insert(slash32(first | last));
-                            if net.prefix_len() < 48 {
-                                behind6.insert(wider_than_48(u128::from(first | last) << 96));
-                            }
-                        }
-                    }
-                    if net.prefix_len() >= 48 {
-                        behind6.insert(slash48(start));
-                    }
-                    prefixes6.push((start, net.prefix_len(), id));
-                }
+                IpNet::V4(net) => prefixes4.push((net.network().into(), net.prefix_len(), id)),
+                IpNet::V6(net) => prefixes6.push((net.network().into(), net.prefix_len(), id)),
             }
         }
         let (mut endpoints4, mut endpoints6) = (Vec::new(), Vec::new());
         for ((ip, port), (id, any_port)) in self.endpoints {
             match ip {
-                IpAddr::V4(ip) => {
-                    let address = u32::from(ip);
-                    front.insert(slash24(address));
-                    endpoints4.push(ListedEndpoint {
-                        address,
-                        port,
-                        any_port,
-                        id,
-                    });
-                }
-                IpAddr::V6(ip) => {
-                    let address = u128::from(ip);
-                    front.insert(slash32(first_bytes(address)));
-                    behind6.insert(slash48(address));
-                    endpoints6.push(ListedEndpoint {
-                        address,
-                        port,
-                        any_port,
-                        id,
-                    });
-                }
+                IpAddr::V4(ip) => endpoints4.push(ListedEndpoint {
+                    address: ip.into(),
+                    port,
+                    any_port,
+                    id,
+                }),
+                IpAddr::V6(ip) => endpoints6.push(ListedEndpoint {
+                    address: ip.into(),
+                    port,
+                    any_port,
+                    id,
+                }),
             }
         }
         AddressTable {
-            front,
-            behind6,
+            filter,
             prefixes4: PrefixTree::new(prefixes4),
             prefixes6: PrefixTree::new(prefixes6),
             endpoints4: EndpointList::new(endpoints4),
@@ -152,32 +109,24 @@ impl AddressTable {
     /// One look at the filter where nothing is listed, else O(log n); no allocation.
     #[inline]
     pub fn probe(&self, ip: IpAddr, port: Option<u16>) -> bool {
-        let (first, six) = match ip {
-            IpAddr::V4(ip) => (ip.octets(), false),
-            IpAddr::V6(ip) => {
-                let [a, b, c, d, ..] = ip.octets();
-                ([a, b, c, d], true)
-            }
-        };
-        let first = u32::from_be_bytes(first);
-        let bit = if six { slash32(first) } else { slash24(first) };
-        self.front.contains(bit) && self.probe_behind(ip, port)
+        self.filter.passes(ip) && self.probe_behind(ip, port)
     }
 
-    /// [`Self::probe`] of an address that passed the filter.
+    /// [`Self::probe`] of an address that something is listed near to.
     #[inline(never)]
     fn probe_behind(&self, ip: IpAddr, port: Option<u16>) -> bool {
-        match unmapped(ip) {
+        let ip = unmapped(ip);
+        if !self.filter.passes_behind(ip) {
+            return false;
+        }
+        match ip {
             IpAddr::V4(ip) => {
                 let address = u32::from(ip);
-                self.front.contains(slash24(address))
-                    && (self.prefixes4.covers(address) || self.endpoints4.covers(address, port))
+                self.prefixes4.covers(address) || self.endpoints4.covers(address, port)
             }
             IpAddr::V6(ip) => {
                 let address = u128::from(ip);
-                let holds = |bit| self.behind6.contains(bit);
-                (holds(slash48(address)) || holds(wider_than_48(address)))
-                    && (self.prefixes6.covers(address) || self.endpoints6.covers(address, port))
+                self.prefixes6.covers(address) || self.endpoints6.covers(address, port)
             }
         }
     }
@@ -232,7 +181,7 @@ impl AddressTable {
     /// Loses its filter, as a broken build would: for the test of the self-test.
     #[cfg(test)]
     pub(crate) fn forget(&mut self) {
-        self.front = BitSet::default();
+        self.filter = AddressFilter::default();
     }
 
     /// Every listed endpoint.
@@ -250,68 +199,12 @@ impl AddressTable {
 
     /// Memory, in bytes.
     pub fn bytes(&self) -> usize {
-        self.front.bytes()
-            + self.behind6.bytes()
+        self.filter.bytes()
             + self.prefixes4.bytes()
             + self.prefixes6.bytes()
             + self.endpoints4.bytes()
             + self.endpoints6.bytes()
     }
-}
-
-/// One bit for every IPv4 /24.
-const FRONT4_BITS: usize = 1 << 24;
-
-/// Bits that IPv6 /32s share, behind those. A power of two.
-const FRONT6_BITS: usize = 1 << 18;
-
-/// Bits by which an IPv6 prefix may be shorter than a /32 and still have a bit for each /32 in it.
-/// One that is shorter sets all bits.
-const SPREAD_MAX: u8 = 12;
-
-/// All bits of the filter.
-const FRONT_BITS: usize = FRONT4_BITS + FRONT6_BITS;
-
-/// The bit of an IPv4 address: its /24.
-#[inline]
-fn slash24(address: u32) -> usize {
-    (address >> 8) as usize
-}
-
-/// The bit of an IPv6 address whose first four bytes are `first`: its /32, spread by a
-/// multiplication. Not keyed, since a collision costs a lookup and nothing else.
-#[inline]
-fn slash32(first: u32) -> usize {
-    FRONT4_BITS + (first.wrapping_mul(0x9e37_79b9) >> 14) as usize
-}
-
-/// Bits of the second filter of IPv6. A power of two.
-const BEHIND6_BITS: usize = 1 << 20;
-
-/// The bit of the /48 of an IPv6 address.
-#[inline]
-fn slash48(address: u128) -> usize {
-    behind6(address >> 80)
-}
-
-/// The bit of the /32 of an IPv6 address, which says that something wider than a /48 lies there.
-#[inline]
-fn wider_than_48(address: u128) -> usize {
-    // No /48 looks like this.
-    behind6(address >> 96 | 1 << 63)
-}
-
-/// The bit of some bytes, spread by a multiplication.
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the bytes are 64 bits")]
-fn behind6(bytes: u128) -> usize {
-    ((bytes as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - 20)) as usize
-}
-
-/// The first four bytes of an IPv6 address.
-fn first_bytes(address: u128) -> u32 {
-    // The shift leaves 32 bits.
-    u32::try_from(address >> 96).unwrap_or_default()
 }
 
 /// The next number of a key.
@@ -442,17 +335,17 @@ mod tests {
         #[test]
         fn probes_say_what_the_definition_says(
             prefixes in proptest::collection::vec((0_u32..16, 18_u8..=32, any::<bool>()), 0..8),
-            // IPv6 prefixes end around the /32 or around the /20 of the filter.
-            longer in prop_oneof![Just(8), Just(0)],
+            // IPv6 prefixes end around all lengths that the filter knows.
+            longer in prop_oneof![Just(0), Just(8), Just(20)],
             endpoints in proptest::collection::vec((0_u32..8, 0_u16..3, any::<bool>(), any::<bool>()), 0..8),
             host in 0_u32..16,
             port in proptest::option::of(0_u16..3),
             six in any::<bool>(),
         ) {
-            // Hosts step over the bits of the /24 (or /32) filter as well as within one.
+            // Hosts step over the end of a /24 (or /48) as well as within one.
             let address = |host: u32, six: bool| -> IpAddr {
                 if six {
-                    IpAddr::V6(((0x2001_0db8_u128 << 96) + (u128::from(host & 3) << 96) + u128::from(host >> 2)).into())
+                    IpAddr::V6(((0x2001_0db8_u128 << 96) + (u128::from(host & 3) << 79) + u128::from(host >> 2)).into())
                 } else {
                     IpAddr::V4((0x0a00_0000 + ((host & 3) << 8) + (host >> 2)).into())
                 }

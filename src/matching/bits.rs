@@ -8,7 +8,7 @@ use memmap2::MmapMut;
 
 /// A fixed number of words of 64 bits, all 0 at first.
 pub(super) struct Words {
-    /// Where they are, from `start` on.
+    /// Where they are, behind `start` words that are not used.
     memory: Memory,
     start: usize,
     /// How many.
@@ -45,7 +45,7 @@ impl Words {
         // Large pages start at multiples of their size. Systems without them refuse.
         #[cfg(target_os = "linux")]
         let _refused = pages.advise(memmap2::Advice::HugePage);
-        let start = pages.as_ptr().align_offset(PAGE).min(PAGE);
+        let start = pages.as_ptr().align_offset(PAGE).min(PAGE) / WORD;
         let memory = Memory::Pages(pages);
         Self { memory, start, len }
     }
@@ -63,9 +63,9 @@ impl Words {
             Memory::Shared(bytes) => bytes,
             Memory::Pages(pages) => pages,
         };
-        let word = bytes.get(self.start + WORD * index..);
-        word.and_then(<[u8]>::first_chunk)
-            .map_or(0, |word| u64::from_ne_bytes(*word))
+        let (words, _) = bytes.as_chunks();
+        let word = words.get(index.wrapping_add(self.start));
+        word.map_or(0, |word| u64::from_ne_bytes(*word))
     }
 
     /// Sets bits of the word at `index`, if there is one.
@@ -74,8 +74,8 @@ impl Words {
             Memory::Shared(bytes) => bytes,
             Memory::Pages(pages) => pages,
         };
-        let word = bytes.get_mut(self.start + WORD * index..);
-        if let Some(word) = word.and_then(<[u8]>::first_chunk_mut) {
+        let (words, _) = bytes.as_chunks_mut();
+        if let Some(word) = words.get_mut(index.wrapping_add(self.start)) {
             *word = (u64::from_ne_bytes(*word) | bits).to_ne_bytes();
         }
     }
@@ -99,47 +99,6 @@ impl fmt::Debug for Words {
     }
 }
 
-/// A set of small numbers: one bit each.
-#[derive(Debug, Default)]
-pub(super) struct BitSet(Words);
-
-impl BitSet {
-    /// An empty set of numbers below `bits`.
-    pub(super) fn new(bits: usize) -> Self {
-        Self(Words::new(bits.div_ceil(64)))
-    }
-
-    /// Adds a number.
-    pub(super) fn insert(&mut self, bit: usize) {
-        self.0.set(bit / 64, 1 << (bit % 64));
-    }
-
-    /// Adds the numbers from `first` to `last`.
-    pub(super) fn insert_all(&mut self, first: usize, last: usize) {
-        let mut bit = first;
-        while bit <= last {
-            if bit.is_multiple_of(64) && bit + 63 <= last {
-                self.0.set(bit / 64, u64::MAX);
-                bit += 64;
-            } else {
-                self.insert(bit);
-                bit += 1;
-            }
-        }
-    }
-
-    /// Whether a number is in it.
-    #[inline(always)]
-    pub(super) fn contains(&self, bit: usize) -> bool {
-        self.0.get(bit / 64) >> (bit % 64) & 1 == 1
-    }
-
-    /// Memory, in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        self.0.bytes()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,21 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn ranges_hold_their_ends_and_nothing_else() {
-        for (first, last) in [(0, 0), (3, 60), (63, 64), (64, 127), (1, 200), (130, 191)] {
-            let mut set = BitSet::new(256);
-            set.insert_all(first, last);
-            for bit in 0..300 {
-                assert_eq!(set.contains(bit), (first..=last).contains(&bit), "{bit}");
-            }
-        }
-    }
-
-    #[test]
-    fn an_empty_set_takes_no_memory() {
-        assert_eq!(
-            (BitSet::default().bytes(), BitSet::default().contains(0)),
-            (0, false)
-        );
+    fn no_words_take_no_memory() {
+        let words = Words::default();
+        assert_eq!((words.bytes(), words.get(0)), (0, 0));
     }
 }

@@ -16,12 +16,14 @@ mod batch;
 mod bits;
 mod broad;
 mod endpoints;
+mod filter;
 mod guard;
 mod hash;
 mod names;
 mod patterns;
 mod plain;
 mod prefixes;
+mod sieve;
 mod suffix;
 
 pub use addresses::{AddressTable, AddressTableBuilder};
