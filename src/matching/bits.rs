@@ -59,13 +59,25 @@ impl Words {
     /// The word at `index`; 0 beyond the last.
     #[inline(always)]
     pub(super) fn get(&self, index: usize) -> u64 {
+        let word = self.all().get(index.wrapping_add(self.start)).copied();
+        u64::from_ne_bytes(word.unwrap_or_default())
+    }
+
+    /// All words, as this machine writes them: for many looks.
+    #[inline(always)]
+    pub(super) fn words(&self) -> &[[u8; WORD]] {
+        let words = self.all().get(self.start..self.start + self.len);
+        words.unwrap_or_default()
+    }
+
+    /// All words that there is room for, those that are not used as well.
+    #[inline(always)]
+    fn all(&self) -> &[[u8; WORD]] {
         let bytes: &[u8] = match &self.memory {
             Memory::Shared(bytes) => bytes,
             Memory::Pages(pages) => pages,
         };
-        let (words, _) = bytes.as_chunks();
-        let word = words.get(index.wrapping_add(self.start));
-        word.map_or(0, |word| u64::from_ne_bytes(*word))
+        bytes.as_chunks().0
     }
 
     /// Sets bits of the word at `index`, if there is one.

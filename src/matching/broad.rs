@@ -7,7 +7,7 @@
 #[derive(Debug)]
 pub(super) struct BroadStems {
     /// A hash at the place that it chooses, or one that chooses another place.
-    hashes: [u64; PLACES],
+    hashes: Box<[u64; PLACES]>,
 }
 
 /// Places, a power of two: 4 KiB, which stay in the first cache.
@@ -21,14 +21,13 @@ impl BroadStems {
     pub(super) const SAMPLE: usize = 1 << 20;
 
     /// The broad ones among `stems`, the hashes of the stems of listed names that have more than two
-    /// labels, without those that may be `listed` themselves.
-    pub(super) fn among(mut stems: Vec<u64>, listed: impl Fn(u64) -> bool) -> Self {
+    /// labels.
+    pub(super) fn among(mut stems: Vec<u64>) -> Self {
         stems.sort_unstable();
         let same = stems.chunk_by(|one, next| one == next);
         let mut broad: Vec<(usize, u64)> = same
             .filter(|run| run.len() >= NAMES_MIN)
             .filter_map(|run| Some((run.len(), *run.first()?)))
-            .filter(|&(_, hash)| !listed(hash))
             .collect();
         // The broadest last, so that it has its place whatever else wants it.
         broad.sort_unstable();
@@ -39,6 +38,15 @@ impl BroadStems {
             }
         }
         found
+    }
+
+    /// Makes a stem not broad: one that is listed itself.
+    pub(super) fn remove(&mut self, hash: u64) {
+        if self.contains(hash)
+            && let Some(kept) = self.hashes.get_mut(place(hash))
+        {
+            *kept = !hash;
+        }
     }
 
     /// Whether the stem with this hash is broad.
@@ -52,7 +60,7 @@ impl Default for BroadStems {
     fn default() -> Self {
         let mut places = 1..=PLACES as u64;
         Self {
-            hashes: [0; PLACES].map(|_| places.next().unwrap_or_default()),
+            hashes: Box::new([0; PLACES].map(|_| places.next().unwrap_or_default())),
         }
     }
 }
@@ -78,7 +86,8 @@ mod tests {
         let (often, seldom, rival, listed) = (hash(1, 1), hash(2, 2), hash(1, 3), hash(4, 4));
         let runs = [(often, 9), (rival, 8), (seldom, 3), (listed, 9)];
         let stems = runs.iter().flat_map(|&(hash, names)| vec![hash; names]);
-        let broad = BroadStems::among(stems.collect(), |hash| hash == listed);
+        let mut broad = BroadStems::among(stems.collect());
+        broad.remove(listed);
         let found = [often, rival, seldom, listed].map(|hash| broad.contains(hash));
         assert_eq!(found, [true, false, false, false]);
     }

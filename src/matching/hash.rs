@@ -26,10 +26,16 @@ impl HashKey {
         Self::new(number(), number())
     }
 
+    /// The numbers that are secret.
+    #[inline(always)]
+    pub(super) fn numbers(&self) -> [u64; BLOCK_LEN / 8] {
+        self.0
+    }
+
     /// Takes a block in lower case into a state, which is 0 before the first one. Two products, so
     /// that neither waits for the other.
     #[inline]
-    pub(super) fn take(&self, state: u64, block: &[u8; BLOCK_LEN]) -> u64 {
+    fn take(&self, state: u64, block: &[u8; BLOCK_LEN]) -> u64 {
         let mut words = [0; BLOCK_LEN / 8];
         for ((word, bytes), key) in words.iter_mut().zip(block.as_chunks().0).zip(self.0) {
             *word = u64::from_le_bytes(*bytes) ^ key;
@@ -40,7 +46,7 @@ impl HashKey {
 }
 
 /// Bytes of a block.
-pub(super) const BLOCK_LEN: usize = 32;
+const BLOCK_LEN: usize = 32;
 
 /// The hash of a name. Letters count as lower case. O(`name.len()`).
 pub(super) fn hash_name(name: &[u8], key: &HashKey) -> u64 {
@@ -96,12 +102,12 @@ impl Iterator for Suffixes<'_> {
 }
 
 /// Multiplies to 128 bits and folds the halves: every bit of both reaches every bit.
-#[inline]
+#[inline(always)]
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the two halves are what is wanted"
 )]
-fn multiply(one: u64, other: u64) -> u64 {
+pub(super) fn multiply(one: u64, other: u64) -> u64 {
     let product = u128::from(one) * u128::from(other);
     (product as u64) ^ (product >> 64) as u64
 }

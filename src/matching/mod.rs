@@ -17,6 +17,7 @@ mod bits;
 mod broad;
 mod endpoints;
 mod filter;
+mod gates;
 mod guard;
 mod hash;
 mod names;

@@ -1,171 +1,139 @@
-//! Short plain names, which nearly all are: looked at sixteen bytes at a time, and hashed where it
-//! decides whether anything else is looked at.
+//! Short plain names, which nearly all are: looked at sixteen bytes at a time, for where their
+//! labels start.
 //!
 //! Lengths of names and labels are as good as random, and a branch that cannot be foreseen costs
-//! more than all the arithmetic here. So bytes are read in lanes that overlap, into room of a fixed
-//! size with zeros behind the name: whatever a suffix is made of, its hash is that of the block
-//! which starts where it starts.
+//! more than all the arithmetic here. So bytes are read in lanes that overlap, as many of a short
+//! name as of a long one, and nothing is done once a byte or once a label.
 
-use wide::{i8x16, u8x16};
+use wide::u8x16;
 
-use super::hash::{BLOCK_LEN, HashKey, Unusual};
+use super::hash::Unusual;
 
 /// Most bytes of a short name: a word has a bit for each, and no label of it is too long.
 pub(super) const SHORT_MAX: usize = 63;
 
 /// Bytes that are looked at together.
-const LANE: usize = 16;
+pub(super) const LANE: usize = 16;
 
-/// Room for a name and for a block that starts at its last byte.
-const ROOM: usize = 96;
+/// Bytes of which three lanes leave none out.
+pub(super) const LANES_MAX: usize = 3 * LANE;
 
-/// A name of at most [`SHORT_MAX`] bytes in lower case.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Plain {
-    /// It, then zeros.
-    text: [u8; ROOM],
-    /// How many bytes it has.
-    len: usize,
-    /// A bit for each of its dots.
-    dots: u64,
+/// A short plain name that was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Plain<'t> {
+    /// It ends with the name.
+    pub(super) text: &'t [u8],
+    /// How much of it is the name.
+    pub(super) len: usize,
+    /// Lanes of it and where they start, the last one last: all of it up to [`LANES_MAX`] bytes.
+    pub(super) lanes: [(usize, &'t [u8; LANE]); 3],
+    /// How long the suffix of two labels is: all of the name where there are not that many.
+    pub(super) two: usize,
+    /// The same of three.
+    pub(super) three: usize,
 }
 
-impl Plain {
-    /// No name.
-    pub(super) const NONE: Self = Self {
-        text: [0; ROOM],
-        len: 0,
-        dots: 0,
-    };
-
-    /// Takes the place of [`Self::NONE`].
+impl<'t> Plain<'t> {
+    /// Looks at a name of `len` bytes at the end of `text`, which has a lane or more. What stands
+    /// in front of the name must be plain and hold no dot.
     ///
     /// # Errors
     /// [`Unusual`] of a name that is not plain, as `Suffixes` says, and of one that is not short.
     #[inline(always)]
-    pub(super) fn set(&mut self, name: &[u8]) -> Result<(), Unusual> {
-        let len = name.len();
-        if len > SHORT_MAX {
+    pub(super) fn look(text: &'t [u8], len: usize) -> Result<Self, Unusual> {
+        let all = text.len();
+        if all > SHORT_MAX {
             return Err(Unusual);
         }
-        let unusual;
-        if let Some(last) = len.checked_sub(2 * LANE) {
-            let at = [0, LANE, last, last + LANE];
-            let lanes = at.map(|at| look(lane_at(name, at)));
-            let [one, two, three, four] = lanes;
-            for (at, lane) in at.into_iter().zip(lanes) {
-                self.put(at, lane);
-            }
-            unusual = one.unusual | two.unusual | three.unusual | four.unusual;
-        } else if let Some(last) = len.checked_sub(LANE) {
-            let (one, two) = (look(lane_at(name, 0)), look(lane_at(name, last)));
-            self.put(0, one);
-            self.put(last, two);
-            unusual = one.unusual | two.unusual;
-        } else {
-            let mut lane = [b'a'; LANE];
-            for (to, from) in lane.iter_mut().zip(name) {
-                *to = *from;
-            }
-            let mut one = look(&lane);
-            for filler in one.lower.iter_mut().skip(len) {
-                *filler = 0;
-            }
-            self.put(0, one);
-            unusual = one.unusual;
+        let last = all.checked_sub(LANE).ok_or(Unusual)?;
+        let lanes = [
+            (0, text.first_chunk().ok_or(Unusual)?),
+            (last / 2, lane_at(text, last / 2)?),
+            (last, text.last_chunk().ok_or(Unusual)?),
+        ];
+        let mut seen = Seen::default();
+        for (start, lane) in lanes {
+            seen.add(lane, start);
         }
-        self.len = len;
-        // An empty label is a dot beside a dot, or at an end.
-        let ends = 1 | 1 << len >> 1;
-        let empty = self.dots & (self.dots >> 1 | ends);
-        if (empty != 0) | (unusual.to_bitmask() != 0) | (len == 0) {
+        if all > LANES_MAX {
+            for start in [LANE, last - LANE] {
+                seen.add(lane_at(text, start)?, start);
+            }
+        }
+        let first = 1 << (all - len);
+        let starts = seen.dots << 1 | first;
+        // An empty label ends where it starts.
+        let ends = seen.dots | 1 << all;
+        if (starts & ends != 0) | seen.is_unusual() {
             return Err(Unusual);
         }
-        Ok(())
+        let two = without_highest(starts) | first;
+        let three = without_highest(two) | first;
+        let [two, three] = [two, three].map(|starts| all - highest(starts));
+        Ok(Self {
+            text,
+            len,
+            lanes,
+            two,
+            three,
+        })
     }
 
-    /// Where the suffixes of two and of three labels start; 0 where there are not that many.
+    /// The last lane of the text.
     #[inline(always)]
-    pub(super) fn starts(&self) -> [usize; 2] {
-        let behind_last = |dots: u64| u64::BITS - dots.leading_zeros();
-        let without_last =
-            |dots: u64| dots & !(1_u64.checked_shl(behind_last(dots)).unwrap_or(0) >> 1);
-        let two = without_last(self.dots);
-        [two, without_last(two)].map(|dots| behind_last(dots) as usize)
-    }
-
-    /// The hash of the suffix that starts at `start`, as `hash_name` has it.
-    #[inline(always)]
-    pub(super) fn hash(&self, start: usize, key: &HashKey) -> u64 {
-        let first = key.take(0, self.block(start));
-        if self.len - start > BLOCK_LEN {
-            return self.hash_on(first, start, key);
-        }
-        first
-    }
-
-    /// The hash of a suffix of two blocks, given that of the first.
-    #[inline(never)]
-    fn hash_on(&self, first: u64, start: usize, key: &HashKey) -> u64 {
-        key.take(first, self.block(start + BLOCK_LEN))
-    }
-
-    /// The name.
-    pub(super) fn text(&self) -> &[u8] {
-        self.text.get(..self.len).unwrap_or_default()
-    }
-
-    /// The block that starts at `start`.
-    #[inline(always)]
-    fn block(&self, start: usize) -> &[u8; BLOCK_LEN] {
-        let block = self.text.get(start..).and_then(<[u8]>::first_chunk);
-        block.unwrap_or(&[0; BLOCK_LEN])
-    }
-
-    /// Puts what was looked at into its place.
-    #[inline(always)]
-    fn put(&mut self, at: usize, look: Look) {
-        let to = self.text.get_mut(at..).and_then(<[u8]>::first_chunk_mut);
-        if let Some(to) = to {
-            *to = look.lower;
-        }
-        self.dots |= u64::from(look.dots.to_bitmask()) << at;
+    pub(super) fn last(&self) -> &'t [u8; LANE] {
+        self.lanes[2].1
     }
 }
 
-/// What sixteen bytes of a name are.
-#[derive(Clone, Copy)]
-struct Look {
-    /// They in lower case.
-    lower: [u8; LANE],
-    /// Which are dots.
-    dots: i8x16,
-    /// Which only a full parse can judge: not ASCII, not printing, a backslash.
-    unusual: i8x16,
-}
-
-/// Looks at sixteen bytes.
+/// The lane of a text that starts at a place.
 #[inline(always)]
-fn look(bytes: &[u8; LANE]) -> Look {
-    let lane = u8x16::new(*bytes).cast_signed();
-    let all = |byte: u8| i8x16::splat(byte.cast_signed());
-    // Moved so that letters in upper case are the lowest numbers there are.
-    let upper = (lane + all(0x80 - b'A')).simd_lt(all(0x80 + 26));
-    let lower = lane | upper & all(0x20);
-    // Bytes that are not ASCII are negative here.
-    let unusual = lane.simd_lt(all(b'!')) | lane.simd_eq(all(0x7f)) | lane.simd_eq(all(b'\\'));
-    Look {
-        lower: lower.cast_unsigned().to_array(),
-        dots: lane.simd_eq(all(b'.')),
-        unusual,
+fn lane_at(text: &[u8], start: usize) -> Result<&[u8; LANE], Unusual> {
+    let lane = text.get(start..).and_then(<[u8]>::first_chunk);
+    lane.ok_or(Unusual)
+}
+
+/// What was seen of the bytes of a text.
+#[derive(Default)]
+struct Seen {
+    /// A bit for each dot.
+    dots: u64,
+    /// Of all bytes how far the farthest is above the first one that prints, in some order.
+    above: u8x16,
+    /// Not zero where a backslash is.
+    escapes: u8x16,
+}
+
+impl Seen {
+    /// Looks at the lane that starts at a place.
+    #[inline(always)]
+    fn add(&mut self, lane: &[u8; LANE], start: usize) {
+        let lane = u8x16::new(*lane);
+        let all = u8x16::splat;
+        self.dots |= u64::from(lane.simd_eq(all(b'.')).to_bitmask()) << start;
+        self.above = self.above.max(lane - all(b'!'));
+        self.escapes |= lane.simd_eq(all(b'\\'));
+    }
+
+    /// Whether there are bytes that only a full parse can judge: not ASCII, not printing, a
+    /// backslash.
+    #[inline(always)]
+    fn is_unusual(&self) -> bool {
+        let beyond = self.above.saturating_sub(u8x16::splat(b'~' - b'!')) | self.escapes;
+        beyond.simd_eq(u8x16::default()).to_bitmask() != 0xffff
     }
 }
 
-/// The lane of `bytes` that starts at a place.
+/// The place of the highest bit. There must be one.
 #[inline(always)]
-fn lane_at(bytes: &[u8], start: usize) -> &[u8; LANE] {
-    let lane = bytes.get(start..).and_then(<[u8]>::first_chunk);
-    lane.unwrap_or(&[0; LANE])
+fn highest(bits: u64) -> usize {
+    bits.checked_ilog2().unwrap_or(0) as usize
+}
+
+/// The bits without the highest. There must be one.
+#[inline(always)]
+fn without_highest(bits: u64) -> u64 {
+    bits ^ 1 << highest(bits)
 }
 
 #[cfg(test)]
@@ -173,9 +141,9 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::matching::hash::{Suffixes, hash_name};
+    use crate::matching::hash::Suffixes;
 
-    /// Names of every length that lanes and blocks begin and end at, most of them plain.
+    /// Names of every length that lanes begin and end at, most of them plain.
     pub(in crate::matching) fn raw_name() -> impl Strategy<Value = Vec<u8>> {
         prop_oneof![
             proptest::collection::vec(proptest::sample::select(b"aB1.".to_vec()), 0..70),
@@ -194,18 +162,30 @@ pub(super) mod tests {
         ]
     }
 
+    /// A name at the end of a text of a lane at least.
+    pub(in crate::matching) fn filled(name: &[u8]) -> Vec<u8> {
+        let filler = LANE.saturating_sub(name.len());
+        [&vec![b'x'; filler], name].concat()
+    }
+
     #[test]
     fn every_byte_is_seen_at_every_place() {
-        for byte in 0..=u8::MAX {
-            for place in 0..LANE {
-                let mut bytes = *b"aZ.[@-`_9b.C!~{z";
-                bytes[place] = byte;
-                let seen = look(&bytes);
-                assert_eq!(seen.lower, bytes.map(|byte| byte.to_ascii_lowercase()));
-                for (at, byte) in bytes.into_iter().enumerate() {
-                    let is = |lanes: i8x16| lanes.to_bitmask() >> at & 1 == 1;
-                    assert_eq!(is(seen.dots), byte == b'.');
-                    assert_eq!(is(seen.unusual), !byte.is_ascii_graphic() || byte == b'\\');
+        for len in LANE..=SHORT_MAX {
+            for place in 0..len {
+                for byte in 0..=u8::MAX {
+                    let mut text = b"aZ[@-`_9b:C!~{z".repeat(5);
+                    text.truncate(len);
+                    text[place] = byte;
+                    let mut seen = Seen::default();
+                    let last = len - LANE;
+                    for start in [0, last.min(LANE), last.saturating_sub(LANE), last] {
+                        seen.add(lane_at(&text, start).unwrap(), start);
+                    }
+                    assert_eq!(seen.dots, u64::from(byte == b'.') << place);
+                    let unusual = !byte.is_ascii_graphic() || byte == b'\\';
+                    assert_eq!(seen.is_unusual(), unusual);
+                    let ends = byte == b'.' && [0, len - 1].contains(&place);
+                    assert_eq!(Plain::look(&text, len).is_err(), unusual || ends);
                 }
             }
         }
@@ -213,23 +193,21 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn short_names_are_judged_and_hashed_as_any_name(name in raw_name()) {
-            let key = HashKey::new(1, 2);
-            let mut plain = Plain::NONE;
-            let set = plain.set(&name);
-            let suffixes = Suffixes::of(&name).map(Iterator::collect::<Vec<usize>>);
-            if name.len() > SHORT_MAX {
-                prop_assert_eq!(set, Err(Unusual));
-            } else if let Ok(suffixes) = suffixes {
-                prop_assert_eq!(set, Ok(()));
-                prop_assert_eq!(plain.text(), name.to_ascii_lowercase());
-                let start = |labels: usize| suffixes.get(labels - 1).copied().unwrap_or(0);
-                prop_assert_eq!(plain.starts(), [start(2), start(3)]);
-                for start in suffixes {
-                    prop_assert_eq!(plain.hash(start, &key), hash_name(&name[start..], &key));
+        fn short_names_are_judged_as_any_name(name in raw_name()) {
+            let text = filled(&name);
+            let plain = Plain::look(&text, name.len());
+            let seen = plain.map(|plain| [plain.len, plain.two, plain.three]);
+            let expected = match Suffixes::of(&name).map(Iterator::collect::<Vec<usize>>) {
+                Ok(suffixes) if name.len() <= SHORT_MAX => {
+                    let start = |labels: usize| suffixes.get(labels - 1).copied().unwrap_or(0);
+                    Ok([0, start(2), start(3)].map(|start| name.len() - start))
                 }
-            } else {
-                prop_assert_eq!(set, Err(Unusual));
+                Ok(_) | Err(Unusual) => Err(Unusual),
+            };
+            prop_assert_eq!(seen, expected);
+            let lanes = plain.map(|plain| plain.lanes.to_vec()).unwrap_or_default();
+            for (start, lane) in lanes {
+                prop_assert_eq!(&lane[..], &text[start..start + LANE]);
             }
         }
     }

@@ -3,22 +3,19 @@
 //!
 //! The filter says of a suffix whether it may be listed, and whether it may lie above something
 //! listed. So the walk through the suffixes of a name that is asked for ends where nothing below
-//! is listed. Before that walk stands a *gate*: the suffix of two labels, or of three where very
-//! much is listed below the two ([`BroadStems`]). Of nearly all names that are not covered, one
-//! look at the filter says so.
+//! is listed. Before that walk stand the [`Gates`]: of nearly all names that are not covered, one
+//! look at them says so.
 //!
-//! Memory a name: its text, 4 bytes for its end, 1 for its scopes, 7 to 13 for its slots and 2
-//! to 4 for its bits in the filter.
-
-use std::hint::select_unpredictable;
+//! Memory a name: its text, 4 bytes for its end, 1 for its scopes, 7 to 13 for its slots, 2 to 4
+//! for its bits in the filter and 2 for those of its gate.
 
 use super::KeyId;
 use super::batch::NameBatch;
 use super::bits::Words;
-use super::broad::BroadStems;
-use super::hash::{HashKey, Suffixes, hash_name};
+use super::gates::Gates;
+use super::hash::{HashKey, Suffixes, Unusual, hash_name};
 use super::names::{Full, NameKeys, NameProbe, probe_parsed};
-use super::plain::Plain;
+use super::plain::{LANE, Plain};
 use crate::model::{DomainName, Scope};
 
 /// Finds listed names by the hashes of their texts, and confirms by comparing the texts.
@@ -34,8 +31,8 @@ pub struct SuffixTable {
     /// Of each listed name four bits in the word that its hash chooses, and of each suffix of it
     /// that has two labels or more four others in the word that the hash of that chooses.
     filter: Words,
-    /// Pairs of labels that say too little to be a gate.
-    broad: BroadStems,
+    /// What a name must pass before the filter is asked.
+    gates: Gates,
     /// Whether a name of one label is listed.
     singles: bool,
 }
@@ -58,7 +55,7 @@ impl SuffixTable {
             slots: vec![EMPTY; SLOTS_MIN],
             tags: vec![0; SLOTS_MIN],
             filter: Words::default(),
-            broad: BroadStems::default(),
+            gates: Gates::default(),
             singles: false,
         }
     }
@@ -101,25 +98,20 @@ impl SuffixTable {
         // Most suffixes lie above many names.
         let entries = (self.keys.len() + above.min(self.keys.len())).max(1);
         let words = (entries * FILTER_BITS).div_ceil(64);
-        let stride = (above / BroadStems::SAMPLE).max(1);
-        let (mut filter, mut stems) = (Words::new(words), Vec::new());
+        let mut filter = Words::new(words);
         let mut add = |text: &str, bits: fn(u64) -> u64| {
             let hash = hash_name(text.as_bytes(), &self.key);
             filter.set(filter_word(hash, words), bits(hash));
-            hash
         };
-        for (id, name) in self.keys.names() {
+        for (_, name) in self.keys.names() {
             self.singles |= !name.contains('.');
             add(name, listed_bits);
-            for (place, suffix) in all_above(name).enumerate() {
-                let hash = add(suffix, above_bits);
-                if place == 0 && id.index().is_multiple_of(stride) {
-                    stems.push(hash);
-                }
+            for suffix in all_above(name) {
+                add(suffix, above_bits);
             }
         }
         self.filter = filter;
-        self.broad = BroadStems::among(stems, |hash| self.filtered(hash).listed);
+        self.gates = Gates::of(&self.keys, &self.key);
         self
     }
 
@@ -137,75 +129,51 @@ impl SuffixTable {
     /// Memory, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let slots = 4 * self.slots.capacity() + self.tags.capacity();
-        self.keys.bytes() + slots + self.filter.bytes()
+        self.keys.bytes() + slots + self.filter.bytes() + self.gates.bytes()
     }
 
     /// Whether something listed covers `raw`.
     #[inline]
     pub(super) fn probe(&self, raw: &[u8]) -> NameProbe {
-        let name = raw.strip_suffix(b".").unwrap_or(raw);
-        let mut plain = Plain::NONE;
-        if plain.set(name).is_err() || self.singles {
-            return self.probe_slowly(raw);
+        let name = without_dot(raw);
+        let mut lane = [0; LANE];
+        let text = in_lane(name, &mut lane);
+        match Plain::look(text, name.len()) {
+            Ok(plain) if !self.singles => {
+                if !self.gates.contains()(self.gates.hash(&plain, &self.key)) {
+                    return NameProbe::Miss;
+                }
+                self.probe_plain(name)
+            }
+            Ok(_) | Err(Unusual) => self.probe_slowly(raw),
         }
-        if !self.may_pass(self.gate(&plain)) {
-            return NameProbe::Miss;
-        }
-        self.probe_plain(plain.text())
     }
 
     /// Adds `raw` to a batch; what cannot wait is told at once: of a name that is long or not
     /// plain, and of all where single labels are listed.
     #[inline]
     pub(super) fn queue(&self, raw: &[u8], owner: u32, batch: &mut NameBatch) -> NameProbe {
-        let name = raw.strip_suffix(b".").unwrap_or(raw);
-        let Some(queued) = batch.add(owner) else {
-            return self.probe(raw);
-        };
-        if queued.name.set(name).is_err() || self.singles {
-            batch.names.pop();
-            return self.probe_slowly(raw);
+        let name = without_dot(raw);
+        let mut lane = [0; LANE];
+        let text = in_lane(name, &mut lane);
+        match Plain::look(text, name.len()) {
+            Ok(plain) if !self.singles && !batch.is_full() => {
+                let gate = self.gates.hash(&plain, &self.key);
+                batch.add(&plain, gate, owner);
+                NameProbe::Miss
+            }
+            Ok(_) | Err(Unusual) => self.probe_slowly(raw),
         }
-        queued.gate = self.gate(&queued.name);
-        NameProbe::Miss
     }
 
     /// Looks up a batch and empties it: calls `found` with the owner of every name that something
-    /// listed covers. Two loops, of which the first takes nearly all out without a branch that
-    /// waits for memory.
+    /// listed covers.
     pub(super) fn settle(&self, batch: &mut NameBatch, mut found: impl FnMut(u32)) {
-        batch.passed.clear();
-        batch.passed.resize(batch.names.len(), 0);
-        let mut count = 0;
-        for (place, name) in (0_u32..).zip(&batch.names) {
-            if let Some(passed) = batch.passed.get_mut(count) {
-                *passed = place;
+        batch.drain(self.gates.contains(), |name, owner| {
+            if self.probe_plain(name) == NameProbe::Candidate {
+                found(owner);
             }
-            count += usize::from(self.may_pass(name.gate));
-        }
-        for &place in batch.passed.iter().take(count) {
-            if let Some(name) = batch.names.get(place as usize)
-                && self.probe_plain(name.name.text()) == NameProbe::Candidate
-            {
-                found(name.owner);
-            }
-        }
-        batch.rewind(0);
-    }
-
-    /// The hash of the suffix that decides whether anything may cover a name.
-    #[inline(always)]
-    fn gate(&self, name: &Plain) -> u64 {
-        let [two, three] = name.starts();
-        let broad = self.broad.contains(name.hash(two, &self.key));
-        name.hash(select_unpredictable(broad, three, two), &self.key)
-    }
-
-    /// Whether something listed may cover a name with this gate; `false` is certain.
-    #[inline(always)]
-    fn may_pass(&self, gate: u64) -> bool {
-        let filtered = self.filtered(gate);
-        filtered.listed | filtered.above
+        });
     }
 
     /// Whether something listed covers `raw`, whatever it is.
@@ -336,6 +304,50 @@ struct Filtered {
     listed: bool,
     /// Whether it may lie above something listed; only of suffixes of two labels or more.
     above: bool,
+}
+
+/// A name without the dot at its end.
+#[inline(always)]
+fn without_dot(raw: &[u8]) -> &[u8] {
+    let dot = usize::from(raw.last() == Some(&b'.'));
+    raw.get(..raw.len() - dot).unwrap_or_default()
+}
+
+/// A text of a lane or more that ends with `name`.
+#[inline(always)]
+fn in_lane<'t>(name: &'t [u8], lane: &'t mut [u8; LANE]) -> &'t [u8] {
+    if name.len() >= LANE {
+        return name;
+    }
+    fill_lane(name, lane);
+    lane
+}
+
+/// Puts a name that is shorter than a lane at the end of one.
+#[inline(never)]
+fn fill_lane(name: &[u8], lane: &mut [u8; LANE]) {
+    *lane = [b'x'; LANE];
+    if put::<8>(name, lane) || put::<4>(name, lane) {
+        return;
+    }
+    for (to, from) in lane.iter_mut().rev().zip(name.iter().rev()) {
+        *to = *from;
+    }
+}
+
+/// Puts a name that has at least so many bytes, and at most twice as many, at the end of a lane.
+fn put<const BYTES: usize>(name: &[u8], lane: &mut [u8; LANE]) -> bool {
+    let (Some(first), Some(last)) = (name.first_chunk::<BYTES>(), name.last_chunk()) else {
+        return false;
+    };
+    let start = lane.get_mut(LANE - name.len()..);
+    if let Some(to) = start.and_then(<[u8]>::first_chunk_mut) {
+        *to = *first;
+    }
+    if let Some(to) = lane.last_chunk_mut::<BYTES>() {
+        *to = *last;
+    }
+    true
 }
 
 /// The suffixes of two labels or more that lie above a name.
