@@ -110,7 +110,7 @@ impl<'r, S: KeySink<'r>> Walk<'_, S> {
         let mut spot = Spot::first(place as u8);
         while let Some(below) = cursor.member(self.route, &mut spot, read)? {
             match below {
-                Place::Elsewhere => cursor.pass(self.route)?,
+                Place::Elsewhere => cursor.pass(self.route, spot)?,
                 Place::Question => {
                     let text = cursor.text()?;
                     self.asked = text.is_some();

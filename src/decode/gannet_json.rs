@@ -33,7 +33,7 @@ pub(super) fn keys<'r, S: KeySink<'r>>(route: &mut Route<Field>, record: &'r [u8
         let mut row = Row::default();
         let mut spot = Spot::first(Level::Row as u8);
         while let Some(member) = cursor.member(route, &mut spot, Field::read)? {
-            row.member(member, &mut cursor, route, sink)?;
+            row.member((member, spot), &mut cursor, route, sink)?;
         }
         cursor.end()?;
         row.outcome()
@@ -129,11 +129,11 @@ struct Row {
 }
 
 impl Row {
-    /// Reads the value of a member.
+    /// Reads the value of a member, behind a spot.
     #[inline(always)]
     fn member<'r, S: KeySink<'r>>(
         &mut self,
-        field: Field,
+        (field, spot): (Field, Spot),
         cursor: &mut Cursor<'_>,
         route: &mut Route<Field>,
         sink: &mut S,
@@ -147,7 +147,7 @@ impl Row {
         } else if field == Field::Flow {
             self.flow = read_flow(cursor, route, sink)?;
         } else {
-            cursor.pass(route)?;
+            cursor.pass(route, spot)?;
         }
         Ok(())
     }
@@ -188,7 +188,7 @@ fn read_dns<'r, S: KeySink<'r>>(
             } else if field == Field::Answers {
                 answers = read_answers(cursor, sink)?;
             } else {
-                cursor.pass(route)?;
+                cursor.pass(route, spot)?;
             }
         }
         well_formed = qname && answers;
@@ -250,7 +250,7 @@ fn read_flow<'r, S: KeySink<'r>>(
             } else if field == Field::Destination {
                 destination = End::read(cursor, route)?;
             } else {
-                cursor.pass(route)?;
+                cursor.pass(route, spot)?;
             }
         }
     }
@@ -288,7 +288,7 @@ impl<'r> End<'r> {
                 end.port = if null { None } else { cursor.scalar()? };
                 end.bad_port = !null && end.port.is_none();
             } else {
-                cursor.pass(route)?;
+                cursor.pass(route, spot)?;
             }
         }
         Ok(end)

@@ -23,7 +23,7 @@ pub(super) fn keys<'r, S: KeySink<'r>>(route: &mut Route<Field>, record: &'r [u8
         let mut spot = Spot::first(ROW);
         while let Some(field) = cursor.member(route, &mut spot, read)? {
             match field {
-                Field::None => cursor.pass(route)?,
+                Field::None => cursor.pass(route, spot)?,
                 Field::Source => ends.source = cursor.text()?,
                 Field::SourcePort => ends.source_port = cursor.scalar()?,
                 Field::Destination => ends.destination = cursor.text()?,

@@ -226,7 +226,7 @@ impl<'r> Cursor<'r> {
                 (*self, end, meaning) = self.behind_surprise(route, spot, &read)?;
             }
             match end {
-                End::Pass => self.pass(route)?,
+                End::Pass => self.pass(route, *spot)?,
                 End::Read => return Ok(Some(meaning)),
                 End::Close => {
                     self.depth -= 1;
@@ -250,8 +250,17 @@ impl<'r> Cursor<'r> {
         let learns = route.surprise();
         self.opened = spot.is_first();
         let (mut start, mut noted) = (self.rest, 0);
+        // The last member that was passed: what led to its value, what that means, and what follows.
+        let mut passed: Option<(&[u8], F, Text<'r>, &[u8])> = None;
         loop {
             let key = self.key()?;
+            if start.len() - self.rest.len() > LEAP_LEN_MAX
+                && let Some((led, meaning, key, after)) = passed.take()
+            {
+                // Too much for one leap: one to the value of that member, and another behind it.
+                route.learn(spot, led, (End::Pass, meaning), Some(key.raw), noted);
+                (start, noted) = (after, 0);
+            }
             let led = start.get(..start.len() - self.rest.len());
             let led = led.unwrap_or_default();
             let Some(key) = key else {
@@ -264,9 +273,9 @@ impl<'r> Cursor<'r> {
             let passing = meaning.passing();
             noted |= passing.unwrap_or_default();
             let repeats = passing.is_some() && learns && self.at_scalar();
-            let habit = repeats.then(|| route.habit(spot.level, key.raw)).flatten();
-            let end = passing.map_or(End::Read, |_| End::Pass);
+            let habit = repeats.then(|| route.habit(*spot, key.raw)).flatten();
             let Some(habit) = habit else {
+                let end = passing.map_or(End::Read, |_| End::Pass);
                 route.learn(spot, led, (end, meaning), Some(key.raw), noted);
                 return Ok((self, end, meaning));
             };
@@ -274,11 +283,7 @@ impl<'r> Cursor<'r> {
             self.skip()?;
             let value = before.get(..before.len() - self.rest.len());
             route.saw(habit, value.unwrap_or_default());
-            if start.len() - self.rest.len() > LEAP_LEN_MAX {
-                // One leap to this value, and another from behind it on.
-                route.learn(spot, led, (end, meaning), Some(key.raw), noted);
-                (start, noted) = (self.rest, 0);
-            }
+            passed = Some((led, meaning, key, self.rest));
         }
     }
 
@@ -349,23 +354,32 @@ impl<'r> Cursor<'r> {
         Ok((self, value))
     }
 
-    /// Reads the value of a member and forgets it. The members of objects are read by the
+    /// Reads the value behind a spot and forgets it. The members of an object are read by the
     /// `route`, as such that mean nothing.
     #[inline(always)]
-    pub(super) fn pass<F: Meaning>(&mut self, route: &mut Route<F>) -> Result<(), Reject> {
+    pub(super) fn pass<F: Meaning>(
+        &mut self,
+        route: &mut Route<F>,
+        spot: Spot,
+    ) -> Result<(), Reject> {
         if self.rest.first() == Some(&b'{') {
-            *self = self.behind_object(route)?;
+            *self = self.behind_object(route, spot)?;
             return Ok(());
         }
         self.skip()
     }
 
-    /// A cursor behind the object that starts here. Recursion ends at [`JSON_DEPTH_MAX`].
+    /// A cursor behind the object that starts here, the value behind a spot. Recursion ends at
+    /// [`JSON_DEPTH_MAX`].
     #[inline(never)]
-    fn behind_object<F: Meaning>(mut self, route: &mut Route<F>) -> Result<Self, Reject> {
+    fn behind_object<F: Meaning>(
+        mut self,
+        route: &mut Route<F>,
+        spot: Spot,
+    ) -> Result<Self, Reject> {
         self.object()?;
-        let mut spot = Spot::first(F::ELSEWHERE);
-        while self.member(route, &mut spot, |_| F::NOTHING)?.is_some() {
+        let mut inside = route.inside(spot);
+        while self.member(route, &mut inside, |_| F::NOTHING)?.is_some() {
             self.skip()?;
         }
         Ok(self)

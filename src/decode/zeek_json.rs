@@ -244,8 +244,8 @@ impl<'r> Row<'r> {
                 Field::ConnTag if level == Level::Root => {
                     cursor = self.tagged(Log::Conn, cursor, route, sink)?;
                 }
-                Field::DnsTag | Field::ConnTag => cursor.pass(route)?,
-                Field::None | Field::DnsSign | Field::ConnSign => cursor.pass(route)?,
+                Field::DnsTag | Field::ConnTag => cursor.pass(route, spot)?,
+                Field::None | Field::DnsSign | Field::ConnSign => cursor.pass(route, spot)?,
                 Field::Query => {
                     self.signs.dns = true;
                     let text = cursor.text()?;

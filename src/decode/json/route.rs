@@ -5,8 +5,8 @@
 //! values between leaps are read.
 //!
 //! Leaps are taken only where reading their bytes again could only give the same and end at the
-//! same byte: behind another value in an object of the same level, or behind the bracket that
-//! opens one. So what is remembered changes how fast a row is read, never what is found in it.
+//! same byte: behind another value in an object of the same kind, or behind the bracket that opens
+//! one. So what is remembered changes how fast a row is read, never what is found in it.
 
 use super::habits::{Habit, Habits};
 use super::vector::{PAIR, same_places};
@@ -27,7 +27,8 @@ pub(in crate::decode) trait Meaning: Copy {
 /// The leaps of one stream. `F` is what a key means to its format.
 #[derive(Debug)]
 pub(in crate::decode) struct Route<F> {
-    /// First one for each level, of which only `next` means something; then those of rows; room.
+    /// First one for each level, of which only `next` means something, as of other origins; then
+    /// those of rows; room.
     leaps: Box<[Leap<F>; PLACES]>,
     /// How many there are.
     len: usize,
@@ -44,22 +45,26 @@ pub(in crate::decode) struct Route<F> {
 /// Where in an object a walk stands: before its first member or behind some value.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::decode) struct Spot {
-    /// The leap that led to the value, or to the first member that of the level; else [`NOWHERE`].
+    /// The leap that led to the value, or to the first member the origin; else [`NOWHERE`].
     leap: u8,
-    /// A number for the kind of object: keys of objects of one number mean the same.
-    pub(super) level: u8,
+    /// The number of the kind of object, whose keys always mean the same: its level, or the leap
+    /// that is the origin of objects of no interest under some key.
+    pub(super) origin: u8,
 }
 
 impl Spot {
-    /// Whether it is before the first member.
-    pub(super) fn is_first(self) -> bool {
-        usize::from(self.leap) < LEVELS
-    }
-
     /// Before the first member of an object of `level`, which is below [`LEVELS`].
     #[inline(always)]
     pub(in crate::decode) fn first(level: u8) -> Self {
-        Self { leap: level, level }
+        Self {
+            leap: level,
+            origin: level,
+        }
+    }
+
+    /// Whether it is before the first member.
+    pub(super) fn is_first(self) -> bool {
+        self.leap == self.origin
     }
 }
 
@@ -84,6 +89,10 @@ struct Leap<F> {
     next: u8,
     /// Another one that was met at the same place: a ring.
     other: u8,
+    /// If its value is an object of no interest, the origin of leaps in that; else [`NOWHERE`].
+    inside: u8,
+    /// In what kind of objects it lies.
+    origin: u8,
     /// Whether the last one that came behind it was not the expected one.
     doubt: bool,
     /// Where its mark is.
@@ -91,7 +100,7 @@ struct Leap<F> {
     /// A few of its bytes by which it is told apart from others of its ring: if they do not lie
     /// ahead, it does not.
     mark: [u8; MARK_LEN],
-    /// What the key at its end and its level are, so that all leaps that end there go on alike.
+    /// A number for the key at its end, so that all leaps of its origin that end there go on alike.
     stop: u64,
     /// The bytes behind the head.
     tail: [u8; LEAP_LEN_MAX - PAIR],
@@ -113,6 +122,9 @@ const MARK_LEN: usize = 4;
 
 /// The place of the mark of a leap that is too short for one.
 const NO_MARK: u8 = u8::MAX;
+
+/// The stop of what ends at no key.
+const NO_KEY: u64 = 0;
 
 /// Levels that there may be.
 const LEVELS: usize = 8;
@@ -223,10 +235,42 @@ impl<F: Meaning> Route<F> {
         self.surprises <= SURPRISES_MAX
     }
 
+    /// Before the first member of the object of no interest that is the value behind a spot.
+    /// Objects under different keys have little in common, so each kind has leaps of its own, as far
+    /// as there is room.
+    pub(super) fn inside(&mut self, spot: Spot) -> Spot {
+        let elsewhere = Spot::first(F::ELSEWHERE);
+        let Some(leap) = self.leap(spot.leap).filter(|_| spot.leap != NOWHERE) else {
+            return elsewhere;
+        };
+        if leap.inside != NOWHERE {
+            return Spot::first(leap.inside);
+        }
+        let (origin, stop) = (leap.origin, leap.stop);
+        let Some(number) = self.room() else {
+            return elsewhere;
+        };
+        for alike in self.alike(origin, stop) {
+            alike.inside = number;
+        }
+        Spot::first(number)
+    }
+
+    /// The number of the next leap, if there is room for it; else all will be forgotten.
+    fn room(&mut self) -> Option<u8> {
+        if self.len == LEAPS_MAX {
+            self.stale = true;
+            return None;
+        }
+        let number = u8::try_from(self.len).ok();
+        self.len += 1;
+        number
+    }
+
     /// The habit of a member whose values come again and again, as far as is known; `key` is as
     /// written.
-    pub(super) fn habit(&mut self, level: u8, key: &[u8]) -> Option<Habit> {
-        self.habits.of(stop_of(level, key))
+    pub(super) fn habit(&mut self, spot: Spot, key: &[u8]) -> Option<Habit> {
+        self.habits.of(stop_of(spot.origin, key))
     }
 
     /// Takes note of a value of a member.
@@ -253,21 +297,19 @@ impl<F: Meaning> Route<F> {
         else {
             return;
         };
-        let (first, stop) = (before.next, before.stop);
+        let (first, before_stop) = (before.next, before.stop);
         leap.noted = noted;
-        leap.stop = key.map_or(0, |key| stop_of(spot.level, key));
-        leap.next = self.behind(leap.stop);
-        let (last, others) = self.last_of(first);
-        let mut number = u8::try_from(self.len).unwrap_or(NOWHERE);
-        if others == OTHERS_MAX {
-            // The last one tried goes.
-            number = last;
-        } else if self.len == LEAPS_MAX {
-            self.stale = true;
-            return;
-        } else {
-            self.len += 1;
+        leap.origin = spot.origin;
+        leap.stop = key.map_or(NO_KEY, |key| stop_of(spot.origin, key));
+        if let Some(alike) = self.alike(leap.origin, leap.stop).next() {
+            (leap.next, leap.inside) = (alike.next, alike.inside);
         }
+        let (last, others) = self.last_of(first);
+        // Where there are many, the last one tried goes.
+        let many = (others == OTHERS_MAX).then_some(last);
+        let Some(number) = many.or_else(|| self.room()) else {
+            return;
+        };
         leap.other = if others == 0 { number } else { first };
         if others > 0 {
             if let Some(first) = self.leaps.get_mut(usize::from(first)) {
@@ -281,20 +323,22 @@ impl<F: Meaning> Route<F> {
             *place = leap;
         }
         if others == 0 {
-            for (place, known) in self.leaps.iter_mut().enumerate().take(self.len) {
-                if place == usize::from(from) || (known.stop == stop && stop != 0) {
-                    known.next = number;
-                }
+            if let Some(before) = self.leaps.get_mut(usize::from(from)) {
+                before.next = number;
+            }
+            for alike in self.alike(spot.origin, before_stop) {
+                alike.next = number;
             }
         }
         spot.leap = number;
     }
 
-    /// What is expected behind leaps that end at a stop.
-    fn behind(&self, stop: u64) -> u8 {
-        let same = |leap: &&Leap<F>| leap.stop == stop && stop != 0;
-        let known = self.leaps.iter().take(self.len).find(same);
-        known.map_or(NOWHERE, |leap| leap.next)
+    /// The leaps of an origin that end at a stop. Nothing of one origin may be taken for something of
+    /// another, whatever keys a stranger chooses: there the same key means something else.
+    fn alike(&mut self, origin: u8, stop: u64) -> impl Iterator<Item = &mut Leap<F>> {
+        let same = move |leap: &&mut Leap<F>| leap.stop == stop && leap.origin == origin;
+        let known = self.leaps.iter_mut().take(self.len).filter(same);
+        known.filter(move |_| stop != NO_KEY)
     }
 
     /// The last leap of the ring that begins with `first`, and how many there are.
@@ -331,10 +375,12 @@ impl<F: Meaning> Leap<F> {
             meaning: F::NOTHING,
             next: NOWHERE,
             other: NOWHERE,
+            inside: NOWHERE,
+            origin: NOWHERE,
             doubt: false,
             mark_at: 0,
             mark: [u8::MAX; MARK_LEN],
-            stop: 0,
+            stop: NO_KEY,
             tail: [0; LEAP_LEN_MAX - PAIR],
         }
     }
@@ -413,9 +459,10 @@ impl<F: Meaning> Leap<F> {
     }
 }
 
-/// A number for a key in objects of a level. Keys that share one are only tried together.
-fn stop_of(level: u8, key: &[u8]) -> u64 {
-    digest(key) ^ u64::from(level)
+/// A number for a key in objects of an origin. What follows keys that share one is only tried
+/// together.
+fn stop_of(origin: u8, key: &[u8]) -> u64 {
+    digest(key) ^ u64::from(origin)
 }
 
 /// A number for some bytes. Nothing but speed depends on different bytes having different ones.
