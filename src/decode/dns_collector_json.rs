@@ -20,9 +20,9 @@ pub(super) fn keys<'r, S: KeySink<'r>>(route: &mut Route<Place>, record: &'r [u8
             sink,
             asked: false,
         };
-        walk.members(Place::Row, cursor)?.end()?;
+        let after = walk.members(Place::Row, cursor)?.end()?;
         if walk.asked {
-            Ok(Outcome::Event)
+            Ok((after, Outcome::Event))
         } else {
             Err(Reject::Schema)
         }

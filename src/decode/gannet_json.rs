@@ -35,8 +35,8 @@ pub(super) fn keys<'r, S: KeySink<'r>>(route: &mut Route<Field>, record: &'r [u8
         while let Some(member) = cursor.member(route, &mut spot, Field::read)? {
             row.member((member, spot), &mut cursor, route, sink)?;
         }
-        cursor.end()?;
-        row.outcome()
+        let after = cursor.end()?;
+        row.outcome().map(|outcome| (after, outcome))
     });
 }
 

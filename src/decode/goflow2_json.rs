@@ -31,8 +31,8 @@ pub(super) fn keys<'r, S: KeySink<'r>>(route: &mut Route<Field>, record: &'r [u8
                 Field::Protocol => ends.protocol = cursor.scalar()?,
             }
         }
-        cursor.end()?;
-        ends.hand_out(sink).map(|()| Outcome::Event)
+        let after = cursor.end()?;
+        ends.hand_out(sink).map(|()| (after, Outcome::Event))
     });
 }
 

@@ -8,11 +8,15 @@
 use memchr::memchr;
 
 use super::{ITEMS_MAX, Item, JSON_DEPTH_MAX, KeySink, Outcome, Reject};
-use route::{End, LEAP_LEN_MAX};
+use leap::{End, LEAP_LEN_MAX};
 pub(super) use route::{Meaning, Route, Spot};
-use scan::{after_bare, after_numbers, plain_len, special_end, trimmed, unescape, without_white};
+use scan::{
+    after_bare, after_numbers, behind_blanks, behind_white, plain_len, special_end, trimmed,
+    unescape,
+};
 
 mod habits;
+mod leap;
 mod route;
 mod scan;
 mod vector;
@@ -25,16 +29,18 @@ pub(super) const PLAIN_LEN_MAX: usize = 4096;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Walks the lines of `record`: each line that is not blank is one item, which `row` reads by
-/// the `route` and whose end goes to `sink`. A record without any is one item, rejected as
-/// empty; what follows [`ITEMS_MAX`] lines is one item, rejected as too many.
-/// O(`record.len()`).
+/// the `route` and whose end goes to `sink`. What `row` reads goes on behind the line, of which it
+/// says what follows it ([`Cursor::end`]): most records are one line, so none is searched for its
+/// end unless it is rejected. A record without any is one item, rejected as empty; what follows
+/// [`ITEMS_MAX`] lines is one item, rejected as too many. O(`record.len()`).
 pub(super) fn rows<'r, F: Meaning, S: KeySink<'r>>(
     record: &'r [u8],
     route: &mut Route<F>,
     sink: &mut S,
-    mut row: impl FnMut(Cursor<'r>, &mut Route<F>, &mut S) -> Result<Outcome, Reject>,
+    mut row: impl FnMut(Cursor<'r>, &mut Route<F>, &mut S) -> Result<(&'r [u8], Outcome), Reject>,
 ) {
-    let mut rest = trimmed(record.strip_prefix(BYTE_ORDER_MARK).unwrap_or(record));
+    // Its last byte is not looked at before the others: it may still be far away.
+    let mut rest = behind_white(record.strip_prefix(BYTE_ORDER_MARK).unwrap_or(record));
     if rest.is_empty() {
         let outcome = Outcome::Rejected(Reject::Empty);
         sink.end(Item {
@@ -44,33 +50,35 @@ pub(super) fn rows<'r, F: Meaning, S: KeySink<'r>>(
     }
     let mut items = 0;
     while !rest.is_empty() {
-        let end = memchr(b'\n', rest).unwrap_or(rest.len());
-        let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-        let line = trimmed(line);
         if items == ITEMS_MAX {
             let outcome = Outcome::Rejected(Reject::TooMany);
             return sink.end(Item {
-                bytes: rest,
+                bytes: trimmed(rest),
                 outcome,
             });
         }
         items += 1;
-        let mut cursor = Cursor::new(line);
+        let mut cursor = Cursor::new(rest);
         route.restart();
         let entered = cursor.row();
-        let outcome = entered
-            .and_then(|()| row(cursor, route, sink))
-            .unwrap_or_else(Outcome::Rejected);
+        let (after, outcome) = match entered.and_then(|()| row(cursor, route, sink)) {
+            Ok((after, outcome)) => (after, outcome),
+            Err(reject) => (behind_line(rest), Outcome::Rejected(reject)),
+        };
+        let line = rest.get(..rest.len() - after.len());
         sink.end(Item {
-            bytes: line,
+            bytes: trimmed(line.unwrap_or(rest)),
             outcome,
         });
-        rest = if after.is_empty() {
-            after
-        } else {
-            trimmed(after)
-        };
+        rest = behind_white(after);
     }
+}
+
+/// What follows the line at the start of `bytes`.
+#[inline(never)]
+fn behind_line(bytes: &[u8]) -> &[u8] {
+    let end = memchr(b'\n', bytes).unwrap_or(bytes.len());
+    bytes.get(end..).unwrap_or_default()
 }
 
 /// Checks that `item` is one JSON object within the depth limit.
@@ -88,7 +96,8 @@ pub(super) fn check(item: &[u8]) -> Result<(), Reject> {
     while cursor.key()?.is_some() {
         cursor.skip()?;
     }
-    cursor.end()
+    let after = cursor.end()?;
+    after.is_empty().then_some(()).ok_or(Reject::NotJson)
 }
 
 /// A string as it stands between its quotes, or another scalar as it is written.
@@ -128,7 +137,7 @@ impl Text<'_> {
     }
 }
 
-/// A place in a row. After [`Cursor::row`] or [`Cursor::object`] the members of the object are
+/// A place in a row, which ends where its line ends. After [`Cursor::row`] or [`Cursor::object`] the members of the object are
 /// walked with [`Cursor::key`], after [`Cursor::list`] its elements with [`Cursor::element`];
 /// before the next of either, exactly one value must be read. All errors are
 /// [`Reject::NotJson`] or [`Reject::TooDeep`] where nothing else is said, and end the walk.
@@ -145,7 +154,7 @@ pub(super) struct Cursor<'r> {
 }
 
 impl<'r> Cursor<'r> {
-    /// A cursor before `row`, which has no white space around it.
+    /// A cursor before a row, which has no white space around it, and what follows its line.
     #[inline]
     fn new(row: &'r [u8]) -> Self {
         Self {
@@ -167,11 +176,12 @@ impl<'r> Cursor<'r> {
         self.end().and(Err(Reject::Schema))
     }
 
-    /// Makes sure that nothing follows the row.
+    /// What follows the line of the row that was read: nothing else is on it.
     #[inline(always)]
-    pub(super) fn end(&self) -> Result<(), Reject> {
-        if self.rest.is_empty() {
-            Ok(())
+    pub(super) fn end(mut self) -> Result<&'r [u8], Reject> {
+        self.white();
+        if matches!(self.rest, [] | [b'\n', ..]) {
+            Ok(self.rest)
         } else {
             Err(Reject::NotJson)
         }
@@ -473,7 +483,7 @@ impl<'r> Cursor<'r> {
         let after = match self.rest.split_first() {
             Some((&first, after)) if first == byte => Some(after),
             Some((b'!'.., _)) | None => None,
-            Some((..=b' ', _)) => without_white(self.rest).strip_prefix(&[byte]),
+            Some((..=b' ', _)) => behind_blanks(self.rest).strip_prefix(&[byte]),
         };
         if let Some(after) = after {
             self.rest = after;
@@ -485,7 +495,7 @@ impl<'r> Cursor<'r> {
     #[inline(always)]
     fn white(&mut self) {
         if matches!(self.rest.first(), Some(0..=b' ')) {
-            self.rest = without_white(self.rest);
+            self.rest = behind_blanks(self.rest);
         }
     }
 

@@ -43,7 +43,7 @@ pub struct KeyScanner(Face);
 #[derive(Debug)]
 enum Face {
     /// `zeek-json`.
-    ZeekJson(Route<zeek_json::Field>),
+    ZeekJson(zeek_json::Memory),
     /// `dns-collector-json`.
     DnsCollectorJson(Route<dns_collector_json::Place>),
     /// `goflow2-json`.
@@ -62,7 +62,7 @@ impl KeyScanner {
     /// A scanner that remembers nothing yet.
     pub fn new(format: EventFormat) -> Self {
         Self(match format {
-            EventFormat::ZeekJson => Face::ZeekJson(Route::new()),
+            EventFormat::ZeekJson => Face::ZeekJson(zeek_json::Memory::new()),
             EventFormat::DnsCollectorJson => Face::DnsCollectorJson(Route::new()),
             EventFormat::Goflow2Json => Face::Goflow2Json(Route::new()),
             EventFormat::GannetJson => Face::GannetJson(Route::new()),
@@ -76,7 +76,7 @@ impl KeyScanner {
     /// O(`record.len()`).
     pub fn keys<'r, S: KeySink<'r>>(&mut self, record: &'r [u8], sink: &mut S) {
         match &mut self.0 {
-            Face::ZeekJson(route) => zeek_json::keys(route, record, sink),
+            Face::ZeekJson(memory) => zeek_json::keys(memory, record, sink),
             Face::DnsCollectorJson(route) => dns_collector_json::keys(route, record, sink),
             Face::Goflow2Json(route) => goflow2_json::keys(route, record, sink),
             Face::GannetJson(route) => gannet_json::keys(route, record, sink),

@@ -6,20 +6,78 @@
 //! tell. All dialects may be mixed in one row; of several values for one field the last counts.
 //! Rows of other logs are ignored.
 
+use std::net::IpAddr;
+
 use crate::model::{Event, EventTime};
 
 use super::json::{self, Cursor, Meaning, Route, Spot, Text};
-use super::{KeySink, Outcome, Reject, text};
+use super::{Item, KeySink, Outcome, Reject, text};
 
 mod full;
 
 /// Hands out queries and answers of `dns` rows and both ends of `conn` rows.
-pub(super) fn keys<'r, S: KeySink<'r>>(route: &mut Route<Field>, record: &'r [u8], sink: &mut S) {
+pub(super) fn keys<'r, S: KeySink<'r>>(memory: &mut Memory, record: &'r [u8], sink: &mut S) {
+    let Memory { route, streak } = memory;
     json::rows(record, route, sink, |cursor, route, sink| {
         let mut row = Row::default();
-        row.members(Level::Root, cursor, route, sink)?.end()?;
-        row.finish(route.noted(), sink)
+        let (mut after, mut log);
+        if *streak < STREAK {
+            (after, log) = row.read::<ENDS, _>(cursor, route, sink)?;
+        } else {
+            (after, log) = row.read::<NO_ENDS, _>(cursor, route, sink)?;
+            if log == Log::Conn {
+                // What is named in the row was handed out.
+                (after, log) = row.read::<ENDS, _>(cursor, route, &mut Nobody)?;
+            }
+        }
+        *streak = match log {
+            Log::Conn => 0,
+            Log::Dns | Log::Other => streak.saturating_add(1),
+        };
+        let outcome = match log {
+            Log::Dns => Outcome::Event,
+            Log::Conn => row.hand_out_ends(sink).map(|()| Outcome::Event)?,
+            Log::Other => Outcome::Ignored,
+        };
+        Ok((after, outcome))
     });
+}
+
+/// What the key scan remembers of a stream.
+#[derive(Debug)]
+pub(super) struct Memory {
+    route: Route<Field>,
+    /// How many rows there were since the last one of `conn`, as far as it is counted.
+    streak: u8,
+}
+
+impl Memory {
+    /// Of nothing.
+    pub(super) fn new() -> Self {
+        Self {
+            route: Route::new(),
+            streak: 0,
+        }
+    }
+}
+
+/// After so many rows without one of `conn`, no other one is expected: the ends of a connection are
+/// not looked for then, and if a row turns out to be one, it is walked again.
+const STREAK: u8 = 16;
+
+/// That the ends of a connection are read.
+const ENDS: bool = true;
+
+/// That they are not.
+const NO_ENDS: bool = false;
+
+/// A sink that keeps nothing.
+struct Nobody;
+
+impl<'r> KeySink<'r> for Nobody {
+    fn name(&mut self, _: &[u8]) {}
+    fn address(&mut self, _: IpAddr, _: Option<u16>) {}
+    fn end(&mut self, _: Item<'r>) {}
 }
 
 /// Decodes one row; `None` when it is of another log.
@@ -94,6 +152,10 @@ enum Level {
     Id,
     /// In an object of no interest.
     Other,
+    /// As `Root`, where the ends of a connection are not read.
+    RootWithoutEnds,
+    /// As `Tagged`, where the ends of a connection are not read.
+    TaggedWithoutEnds,
 }
 
 /// What a key means to the key scan.
@@ -181,6 +243,19 @@ impl Field {
         }
     }
 
+    /// What `key` means where the ends of a connection are not read.
+    fn of_without_ends(key: &[u8]) -> Self {
+        let field = Self::of(key);
+        let of_ends = match field {
+            Self::Id | Self::Protocol | Self::ProtocolNumber => true,
+            Self::SourceHost | Self::SourcePort => true,
+            Self::DestinationHost | Self::DestinationPort => true,
+            Self::None | Self::Query | Self::Answers | Self::Path => false,
+            Self::DnsSign | Self::ConnSign | Self::DnsTag | Self::ConnTag => false,
+        };
+        if of_ends { Self::None } else { field }
+    }
+
     /// What a key of the object `id` means.
     fn of_id(key: &[u8]) -> Self {
         match key {
@@ -224,25 +299,53 @@ struct End<'r> {
 }
 
 impl<'r> Row<'r> {
+    /// Reads a row, or all but the ends of a connection; says what follows its line, and what it is.
+    #[inline(always)]
+    fn read<const WITH_ENDS: bool, S: KeySink<'r>>(
+        &mut self,
+        cursor: Cursor<'r>,
+        route: &mut Route<Field>,
+        sink: &mut S,
+    ) -> Result<(&'r [u8], Log), Reject> {
+        let level = if WITH_ENDS {
+            Level::Root
+        } else {
+            Level::RootWithoutEnds
+        };
+        let cursor = self.members::<WITH_ENDS, S>(level, cursor, route, sink)?;
+        let after = cursor.end()?;
+        let noted = route.noted();
+        self.signs.dns |= noted & DNS_SIGN != 0;
+        self.signs.conn |= noted & CONN_SIGN != 0;
+        let ends = self.source.host.is_some() && self.destination.host.is_some();
+        Ok((after, self.signs.log(ends || !WITH_ENDS)))
+    }
+
     /// Reads the members of an object that was gone into; says where it ends.
     #[inline(always)]
-    fn members<S: KeySink<'r>>(
+    fn members<const WITH_ENDS: bool, S: KeySink<'r>>(
         &mut self,
         level: Level,
         mut cursor: Cursor<'r>,
         route: &mut Route<Field>,
         sink: &mut S,
     ) -> Result<Cursor<'r>, Reject> {
-        let read = |key: Text<'_>| key.with_plain(Field::of).unwrap_or(Field::None);
+        let of = if WITH_ENDS {
+            Field::of
+        } else {
+            Field::of_without_ends
+        };
+        let read = |key: Text<'_>| key.with_plain(of).unwrap_or(Field::None);
+        let at_root = matches!(level, Level::Root | Level::RootWithoutEnds);
         let mut spot = Spot::first(level as u8);
         while let Some(field) = cursor.member(route, &mut spot, read)? {
             match field {
                 Field::Id => cursor = self.id(cursor, route)?,
-                Field::DnsTag if level == Level::Root => {
-                    cursor = self.tagged(Log::Dns, cursor, route, sink)?;
+                Field::DnsTag if at_root => {
+                    cursor = self.tagged::<WITH_ENDS, S>(Log::Dns, cursor, route, sink)?;
                 }
-                Field::ConnTag if level == Level::Root => {
-                    cursor = self.tagged(Log::Conn, cursor, route, sink)?;
+                Field::ConnTag if at_root => {
+                    cursor = self.tagged::<WITH_ENDS, S>(Log::Conn, cursor, route, sink)?;
                 }
                 Field::DnsTag | Field::ConnTag => cursor.pass(route, spot)?,
                 Field::None | Field::DnsSign | Field::ConnSign => cursor.pass(route, spot)?,
@@ -272,7 +375,7 @@ impl<'r> Row<'r> {
 
     /// Reads the row that a log type wraps; says where it ends.
     #[inline(never)]
-    fn tagged<S: KeySink<'r>>(
+    fn tagged<const WITH_ENDS: bool, S: KeySink<'r>>(
         &mut self,
         log: Log,
         mut cursor: Cursor<'r>,
@@ -280,7 +383,12 @@ impl<'r> Row<'r> {
         sink: &mut S,
     ) -> Result<Cursor<'r>, Reject> {
         if cursor.object()? {
-            cursor = self.members(Level::Tagged, cursor, route, sink)?;
+            let level = if WITH_ENDS {
+                Level::Tagged
+            } else {
+                Level::TaggedWithoutEnds
+            };
+            cursor = self.members::<WITH_ENDS, S>(level, cursor, route, sink)?;
             self.signs.tag = Some(log);
         }
         Ok(cursor)
@@ -310,20 +418,6 @@ impl<'r> Row<'r> {
             }
         }
         Ok(cursor)
-    }
-
-    /// Says what the row is, given what was `noted` of the members that were passed over, handing
-    /// out both ends if it is a connection.
-    #[inline]
-    fn finish<S: KeySink<'r>>(&mut self, noted: u8, sink: &mut S) -> Result<Outcome, Reject> {
-        self.signs.dns |= noted & DNS_SIGN != 0;
-        self.signs.conn |= noted & CONN_SIGN != 0;
-        let ends = self.source.host.is_some() && self.destination.host.is_some();
-        match self.signs.log(ends) {
-            Log::Dns => Ok(Outcome::Event),
-            Log::Conn => self.hand_out_ends(sink).map(|()| Outcome::Event),
-            Log::Other => Ok(Outcome::Ignored),
-        }
     }
 
     /// The end that a field belongs to.

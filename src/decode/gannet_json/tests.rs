@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::event as full_event;
 use super::*;
 use crate::decode::tests::rows::{
-    Foresight, Key, Words, check_faces, decoded, item, record_time, records,
+    Foresight, Key, Words, check_after, check_faces, decoded, item, record_time, records, times,
 };
 use crate::model::{
     Answer, ConnState, DnsEvent, DnsMessage, DnsSide, Endpoint, EventFormat, EventKind, FlowEvent,
@@ -222,6 +222,11 @@ proptest! {
     #[test]
     fn both_faces_agree_on_any_row(record in records(WORDS)) {
         check_faces(FORMAT, Foresight::Lenient, &record);
+    }
+
+    #[test]
+    fn what_came_before_changes_nothing(times in times(), record in records(WORDS)) {
+        check_after(FORMAT, (DNS, times), &record);
     }
 
     #[test]

@@ -1,13 +1,19 @@
 //! Which members of no interest have values that come again and again, so that they are worth
-//! remembering, and which differ from row to row.
+//! remembering, and which differ from row to row. Values that were never seen show as surprises;
+//! which of a few comes next shows only where nothing is expected, so now and then some rows are
+//! surveyed.
 
 /// What is known of the members that were read one by one.
 #[derive(Debug)]
 pub(super) struct Habits {
     members: Vec<Member>,
-    /// Counts rows down to when members are blamed anew.
+    /// Counts rows down to the end of a window, or of a survey.
     rows: u32,
-    /// Whether a member was found to vary since the last row.
+    /// Counts windows down to the next survey.
+    windows: u32,
+    /// Whether rows are surveyed.
+    surveys: bool,
+    /// Whether what was learned from earlier rows is to be forgotten.
     changed: bool,
 }
 
@@ -18,8 +24,10 @@ struct Member {
     id: u64,
     /// Digests of values that it had, the last one first.
     values: [u64; VALUES],
-    /// How many of its values were new since members were last blamed anew.
+    /// How many of its values were new in this window.
     news: u32,
+    /// How many of its values were not the last one again, in this survey.
+    changes: u32,
     /// Whether that was too often, once. It stays so.
     varies: bool,
 }
@@ -34,10 +42,20 @@ const MEMBERS_MAX: usize = 96;
 /// Values of a member that are known.
 const VALUES: usize = 8;
 
-/// After how many rows members are blamed anew.
+/// Rows of a window.
 const ROWS: u32 = 256;
 
-/// New values in so many rows that make it cheaper to read a member each time than to be
+/// Windows from survey to survey.
+const WINDOWS: u32 = 256;
+
+/// Rows of a survey.
+const SURVEY_ROWS: u32 = 32;
+
+/// Most changes in a survey of a member that is worth remembering: where the next value is anyone's
+/// guess, reading it costs less than guessing wrong.
+const CHANGES_MAX: u32 = SURVEY_ROWS / 2;
+
+/// New values in a window that make it cheaper to read a member each time than to be
 /// surprised by it.
 const NEWS_MAX: u32 = 16;
 
@@ -47,21 +65,43 @@ impl Habits {
         Self {
             members: Vec::with_capacity(MEMBERS_MAX),
             rows: ROWS,
+            windows: 1,
+            surveys: false,
             changed: false,
         }
     }
 
-    /// Begins a row; says whether a member was found to vary in the last one.
+    /// Begins a row; says whether what was learned from earlier ones is to be forgotten.
     #[inline(always)]
     pub(super) fn row(&mut self) -> bool {
         self.rows -= 1;
         if self.rows == 0 {
-            self.rows = ROWS;
-            for member in &mut self.members {
-                member.news = 0;
-            }
+            self.turn();
         }
         std::mem::take(&mut self.changed)
+    }
+
+    /// Ends a window or a survey.
+    #[cold]
+    fn turn(&mut self) {
+        self.rows = ROWS;
+        self.windows -= 1;
+        if std::mem::take(&mut self.surveys) {
+            for member in &mut self.members {
+                member.varies |= member.changes > CHANGES_MAX;
+            }
+        } else if self.windows == 0 {
+            (self.rows, self.windows) = (SURVEY_ROWS, WINDOWS);
+            (self.surveys, self.changed) = (true, true);
+        }
+        for member in &mut self.members {
+            (member.news, member.changes) = (0, 0);
+        }
+    }
+
+    /// Whether rows are surveyed: then nothing must be learned from them, or it would be expected.
+    pub(super) fn surveys(&self) -> bool {
+        self.surveys
     }
 
     /// The habit of the member with this id, unless it varies.
@@ -78,6 +118,7 @@ impl Habits {
             id,
             values: [0; VALUES],
             news: 0,
+            changes: 0,
             varies: false,
         });
         Some(Habit(self.members.len() - 1))
@@ -88,6 +129,7 @@ impl Habits {
         let Some(member) = self.members.get_mut(habit.0) else {
             return;
         };
+        member.changes += u32::from(member.values.first() != Some(&value));
         let known = member.values.iter().position(|&known| known == value);
         let up_to = known.unwrap_or(VALUES - 1);
         if let Some(recent) = member.values.get_mut(..=up_to) {
@@ -123,13 +165,28 @@ mod tests {
                 habits.saw(counter, row + 1);
             }
             // Few values, and now and then one that never was.
-            let value = if row % 50 == 0 { row } else { row % 7 };
+            let value = if row % 50 == 0 { row } else { row / 7 % 7 };
             let kind = habits.of(2);
             steady &= kind.is_some();
             habits.saw(kind.unwrap(), value);
         }
         assert_eq!(found, Some(u64::from(NEWS_MAX) + 1));
         assert!(habits.of(1).is_none() && steady);
+    }
+
+    #[test]
+    fn members_that_have_any_of_a_few_values_vary_and_those_that_keep_one_for_long_do_not() {
+        let mut habits = Habits::new();
+        for row in 1..u64::from(ROWS + SURVEY_ROWS) {
+            habits.row();
+            for (id, value) in [(1, row % 3), (2, row / 5 % 3)] {
+                let habit = habits.of(id).expect("not yet known to vary");
+                habits.saw(habit, value);
+            }
+        }
+        assert!(habits.surveys());
+        habits.row();
+        assert!(!habits.surveys() && habits.of(1).is_none() && habits.of(2).is_some());
     }
 
     #[test]

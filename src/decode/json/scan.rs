@@ -1,6 +1,6 @@
 //! Searches in the bytes of JSON: ends of strings and numbers, escapes, white space.
 
-use super::vector::{PAIR, digits_and_dots, ends_of_plain};
+use super::vector::{LANE, PAIR, digits_and_dots, digits_and_dots_of_half, ends_of_plain};
 
 /// How many bytes stand before the quote that ends a string, given what follows its opening
 /// quote, which may be anything; and whether escapes are among them. `None` also where they are
@@ -107,18 +107,23 @@ fn after_short_number(bytes: &[u8]) -> Option<&[u8]> {
 /// [`after_number`] of a number that is not short.
 #[inline(always)]
 fn after_long_number(bytes: &[u8]) -> Option<&[u8]> {
-    let plain = match bytes.first_chunk() {
-        Some(window) => after_plain_number(bytes, digits_and_dots(window)),
-        None => after_number_near_end(bytes),
+    let plain = match (bytes.first_chunk(), bytes.first_chunk()) {
+        (Some(window), _) => after_plain_number(bytes, PAIR, digits_and_dots(window)),
+        (None, Some(window)) => after_plain_number(bytes, LANE, digits_and_dots_of_half(window)),
+        (None, None) => after_number_near_end(bytes),
     };
     plain.or_else(|| after_any_number(bytes))
 }
 
-/// What follows a number of digits with at most one dot among them, given where the first bytes
-/// have digits and dots. Nearly all numbers are such.
+/// What follows a number of digits with at most one dot among them, given where the first bytes,
+/// as many as a `window` has, have digits and dots. Nearly all numbers are such.
 #[inline(always)]
-fn after_plain_number(bytes: &[u8], (digits, dots): (u32, u32)) -> Option<&[u8]> {
+fn after_plain_number(bytes: &[u8], window: usize, places: (u32, u32)) -> Option<&[u8]> {
+    let (digits, dots) = places;
     let len = (digits | dots).trailing_ones();
+    if len as usize == window {
+        return None;
+    }
     let behind = bytes.get(len as usize)?;
     let dots = dots & !(u32::MAX.checked_shl(len)?);
     let whole = (dots | 1 << len).trailing_zeros();
@@ -134,9 +139,9 @@ fn after_plain_number(bytes: &[u8], (digits, dots): (u32, u32)) -> Option<&[u8]>
 /// [`after_plain_number`] near the end of a row.
 #[inline(never)]
 fn after_number_near_end(bytes: &[u8]) -> Option<&[u8]> {
-    let mut window = [0; PAIR];
+    let mut window = [0; LANE];
     window.get_mut(..bytes.len())?.copy_from_slice(bytes);
-    after_plain_number(bytes, digits_and_dots(&window))
+    after_plain_number(bytes, LANE, digits_and_dots_of_half(&window))
 }
 
 /// [`after_number`] of any number.
@@ -253,7 +258,7 @@ pub(super) fn trimmed(bytes: &[u8]) -> &[u8] {
 #[cold]
 #[inline(never)]
 fn trimmed_at_ends(bytes: &[u8]) -> &[u8] {
-    let mut rest = without_white(bytes);
+    let mut rest = behind_white(bytes);
     while let [before @ .., b' ' | b'\t' | b'\r' | b'\n'] = rest {
         rest = before;
     }
@@ -261,11 +266,21 @@ fn trimmed_at_ends(bytes: &[u8]) -> &[u8] {
 }
 
 /// `bytes` without JSON's white space at the start.
-#[cold]
-#[inline(never)]
-pub(super) fn without_white(bytes: &[u8]) -> &[u8] {
+#[inline]
+pub(super) fn behind_white(bytes: &[u8]) -> &[u8] {
     let mut rest = bytes;
     while let [b' ' | b'\t' | b'\r' | b'\n', after @ ..] = rest {
+        rest = after;
+    }
+    rest
+}
+
+/// `bytes` without JSON's white space at the start, up to the end of a line.
+#[cold]
+#[inline(never)]
+pub(super) fn behind_blanks(bytes: &[u8]) -> &[u8] {
+    let mut rest = bytes;
+    while let [b' ' | b'\t' | b'\r', after @ ..] = rest {
         rest = after;
     }
     rest

@@ -4,7 +4,7 @@
 use wide::{i8x16, u8x16};
 
 /// Bytes of a half.
-const LANE: usize = 16;
+pub(super) const LANE: usize = 16;
 
 /// Bytes that are looked at together.
 pub(super) const PAIR: usize = 2 * LANE;
@@ -44,7 +44,7 @@ pub(super) fn digits_and_dots(bytes: &[u8; PAIR]) -> (u32, u32) {
 
 /// [`digits_and_dots`] of half of the bytes.
 #[inline(always)]
-fn digits_and_dots_of_half(bytes: &[u8; LANE]) -> (u32, u32) {
+pub(super) fn digits_and_dots_of_half(bytes: &[u8; LANE]) -> (u32, u32) {
     let lane = u8x16::new(*bytes).cast_signed();
     // Moved so that digits are the lowest numbers there are.
     let digits = (lane + all(0x80 - b'0')).simd_lt(all(0x80 + 10));

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::decode::{Item, KeySink, Outcome, event, keys};
+use crate::decode::{Item, KeyScanner, KeySink, Outcome, event};
 use crate::model::{Answer, DomainName, Event, EventFormat, EventKind, EventTime, NAME_LEN_MAX};
 
 /// One key that a decoder handed out.
@@ -57,10 +57,37 @@ impl KeySink<'_> for Memory {
 
 /// The items of `record`.
 pub(in crate::decode) fn items(format: EventFormat, record: &[u8]) -> Vec<Seen> {
+    items_by(&mut KeyScanner::new(format), record)
+}
+
+/// The items of `record`, as a scanner finds them.
+fn items_by(scanner: &mut KeyScanner, record: &[u8]) -> Vec<Seen> {
     let mut memory = Memory::default();
-    keys(format, record, &mut memory);
+    scanner.keys(record, &mut memory);
     assert!(memory.open.is_empty(), "keys behind the last item");
     memory.items
+}
+
+/// Checks that what a scanner has seen `before`, so many times, changes nothing in what it finds in
+/// `record`.
+#[track_caller]
+pub(in crate::decode) fn check_after(
+    format: EventFormat,
+    (before, times): (&str, usize),
+    record: &[u8],
+) {
+    let mut scanner = KeyScanner::new(format);
+    for _ in 0..times {
+        items_by(&mut scanner, before.as_bytes());
+    }
+    let seen = items_by(&mut scanner, record);
+    assert_eq!(seen, items(format, record), "{}", shown(record));
+}
+
+/// How often something may have come before: never, until it is expected, until expectations were
+/// looked at again.
+pub(in crate::decode) fn times() -> impl Strategy<Value = usize> {
+    select(&[0, 20, 300][..])
 }
 
 /// The only item of `record`.
