@@ -23,21 +23,6 @@ const LATER_EVENT_FORMATS: &[&str] = &[
     "ecs-json",
     "json-map",
 ];
-/// Feed formats that a later version will know.
-const LATER_FEED_FORMATS: &[&str] = &[
-    "dnsmasq",
-    "urlhaus-csv",
-    "threatfox-csv",
-    "threatfox-json",
-    "feodo-csv",
-    "spamhaus-drop",
-    "misp",
-    "stix2",
-    "rpz",
-    "zeek-intel",
-    "suricata-dataset",
-    "maltrail",
-];
 /// Longest grace of a feed.
 const GRACE_MAX: Duration = Duration::from_secs(3650 * 86_400);
 /// Longest malware name or column name, in bytes.
@@ -144,7 +129,7 @@ fn feed(mut section: Section<'_>, index: usize, names: &mut Unique) -> Option<Fe
     } else {
         section.required("path", path)
     };
-    let format: Option<FeedFormat> = section.required("format", named_or_later(LATER_FEED_FORMATS));
+    let format: Option<FeedFormat> = section.required("format", named);
     let role = section.required("role", named);
     if let Some(taken) = name
         .as_deref()

@@ -7,6 +7,9 @@ use super::read::Input;
 /// Longest line; a longer one is cut and says so.
 pub(super) const LINE_BYTES_MAX: usize = 64 * 1024;
 
+/// Longest document that is one value, inflated.
+pub(super) const DOCUMENT_BYTES_MAX: usize = 256 << 20;
+
 /// What is kept of a line that is too long.
 const KEPT_BYTES: usize = 512;
 
@@ -150,6 +153,28 @@ impl Lines {
     /// Bytes of the feed read so far, inflated, with those of earlier files.
     pub(super) fn bytes(&self) -> u64 {
         self.blocks.bytes()
+    }
+
+    /// All of a file that is one document, before any line of it is read: at most
+    /// [`DOCUMENT_BYTES_MAX`] bytes.
+    ///
+    /// # Errors
+    /// [`FeedError`] `Read` or `TooLarge`.
+    pub(super) fn document(&mut self) -> Result<Vec<u8>, FeedError> {
+        let input = &mut self.blocks.input;
+        let mut document = Vec::new();
+        while !(input.ended() && input.unread().is_empty()) {
+            document.extend_from_slice(input.unread());
+            if document.len() > DOCUMENT_BYTES_MAX {
+                return Err(FeedError::TooLarge {
+                    path: input.path().to_owned(),
+                    limit: DOCUMENT_BYTES_MAX as u64,
+                });
+            }
+            input.consume(input.unread().len());
+            input.fill()?;
+        }
+        Ok(document)
     }
 
     /// The next line; `None` at the end.

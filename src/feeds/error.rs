@@ -69,6 +69,16 @@ pub enum FeedError {
         /// The columns of the header line, with commas.
         known: String,
     },
+    /// A file that is one document, and not as its format wants it.
+    #[error("feed {}, line {line}: {problem}", path.display())]
+    Document {
+        /// The file.
+        path: PathBuf,
+        /// Where it goes wrong, from 1.
+        line: u64,
+        /// What is wrong.
+        problem: String,
+    },
     /// Rows, but no indicator among them.
     #[error("feed {}: none of {rows} rows lists anything", path.display())]
     NothingAccepted {
@@ -90,6 +100,7 @@ impl FeedError {
             Self::TooLarge { .. } => "too_large",
             Self::TooManyRefused { .. } => "too_many_refused",
             Self::Column { .. } => "column",
+            Self::Document { .. } => "document",
             Self::NothingAccepted { .. } => "nothing_accepted",
         }
     }

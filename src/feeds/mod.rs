@@ -11,14 +11,18 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod abuse_ch;
 mod adblock;
 mod blocks;
 mod crew;
 mod csv;
+mod dnsmasq;
 mod error;
 mod gannet_json;
 mod hosts;
 mod load;
+mod maltrail;
+mod misp;
 mod parsed;
 mod plain;
 mod read;
@@ -26,11 +30,17 @@ pub mod reason;
 mod refang;
 mod report;
 mod rows;
+mod rpz;
+mod spamhaus_drop;
 mod steps;
+mod stix2;
+mod suricata_dataset;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod threatfox_json;
 mod value;
+mod zeek_intel;
 
 use std::path::Path;
 
@@ -100,10 +110,18 @@ impl<'a> ParseOptions<'a> {
     /// What a bare name means.
     fn bare(&self) -> Scope {
         self.names.unwrap_or(match self.format {
-            FeedFormat::Hosts => Scope::Exact,
+            FeedFormat::Hosts | FeedFormat::ZeekIntel => Scope::Exact,
             FeedFormat::Plain | FeedFormat::Adblock | FeedFormat::Csv | FeedFormat::GannetJson => {
                 Scope::Subtree
             }
+            FeedFormat::Dnsmasq | FeedFormat::Maltrail | FeedFormat::SuricataDataset => {
+                Scope::Subtree
+            }
+            FeedFormat::UrlhausCsv | FeedFormat::ThreatfoxCsv | FeedFormat::ThreatfoxJson => {
+                Scope::Subtree
+            }
+            FeedFormat::FeodoCsv | FeedFormat::SpamhausDrop => Scope::Subtree,
+            FeedFormat::Misp | FeedFormat::Stix2 | FeedFormat::Rpz => Scope::Subtree,
         })
     }
 }
@@ -146,26 +164,51 @@ pub fn parse(
     tally.finish(path)
 }
 
-/// Finds the rows in one line; the format decides which of these runs.
+/// Finds the rows in one line.
 type ParseLine = fn(&[u8], &ParseOptions<'_>, &mut Rows<'_>) -> Result<Row, Reason>;
 
-/// How a line is parsed; none where a row may be of several lines: a quoted cell of `csv` holds
-/// line feeds, and any comment may be a new header, so that nobody who starts in the middle of a
-/// file knows what its lines mean.
-fn line_parser(format: FeedFormat) -> Option<ParseLine> {
-    match format {
-        FeedFormat::Plain => Some(plain::parse_line),
-        FeedFormat::Hosts => Some(hosts::parse_line),
-        FeedFormat::Adblock => Some(adblock::parse_line),
-        FeedFormat::GannetJson => Some(gannet_json::parse_line),
-        FeedFormat::Csv => None,
+/// Finds the rows in a whole file.
+type ParseFile = fn(&mut Lines, &ParseOptions<'_>, &mut Rows<'_>) -> Result<(), FeedError>;
+
+/// How the rows of a format are found.
+#[derive(Clone, Copy)]
+enum Parser {
+    /// Each line means the same wherever it stands.
+    Lines(ParseLine),
+    /// Nobody who starts in the middle of a file knows what its lines mean: cells hold line feeds, a
+    /// comment is a new header, a document is one value.
+    File(ParseFile),
+}
+
+impl Parser {
+    /// The parser of a format.
+    fn of(format: FeedFormat) -> Self {
+        match format {
+            FeedFormat::Plain => Self::Lines(plain::parse_line),
+            FeedFormat::Hosts => Self::Lines(hosts::parse_line),
+            FeedFormat::Adblock => Self::Lines(adblock::parse_line),
+            FeedFormat::GannetJson => Self::Lines(gannet_json::parse_line),
+            FeedFormat::Dnsmasq => Self::Lines(dnsmasq::parse_line),
+            FeedFormat::Maltrail => Self::Lines(maltrail::parse_line),
+            FeedFormat::SpamhausDrop => Self::Lines(spamhaus_drop::parse_line),
+            FeedFormat::SuricataDataset => Self::Lines(suricata_dataset::parse_line),
+            FeedFormat::Csv => Self::File(csv::parse),
+            FeedFormat::UrlhausCsv => Self::File(abuse_ch::parse_urlhaus),
+            FeedFormat::ThreatfoxCsv => Self::File(abuse_ch::parse_threatfox),
+            FeedFormat::FeodoCsv => Self::File(abuse_ch::parse_feodo),
+            FeedFormat::ThreatfoxJson => Self::File(threatfox_json::parse),
+            FeedFormat::Misp => Self::File(misp::parse),
+            FeedFormat::Stix2 => Self::File(stix2::parse),
+            FeedFormat::Rpz => Self::File(rpz::parse),
+            FeedFormat::ZeekIntel => Self::File(zeek_intel::parse),
+        }
     }
 }
 
 /// Parses the lines of a block; how many there are.
 fn parse_block(block: &Block, options: &ParseOptions<'_>, rows: &mut Rows<'_>) -> u64 {
     let mut n_lines = 0;
-    let Some(parse_line) = line_parser(options.format) else {
+    let Parser::Lines(parse_line) = Parser::of(options.format) else {
         return n_lines;
     };
     for line in block.lines() {
@@ -186,6 +229,9 @@ fn parse_whole(
     take: &mut dyn FnMut(&Indicator<'_>) -> Result<(), Reason>,
     tally: &mut Tally,
 ) -> Result<(), FeedError> {
+    let Parser::File(parse_file) = Parser::of(job.options.format) else {
+        return Ok(());
+    };
     let (files, of_several) = read::files(job.path)?;
     for file in &files {
         let input = Input::open(file, tally.bytes(), job.options.bytes_max)?;
@@ -194,7 +240,7 @@ fn parse_whole(
         let mut lines = Lines::new(input);
         let mut rows = Rows::new(&mut *take);
         tally.begin_file(file);
-        csv::parse(&mut lines, &options, &mut rows)?;
+        parse_file(&mut lines, &options, &mut rows)?;
         tally.add(rows.finish(), 0);
         tally.end_file(lines.bytes(), of_several);
     }

@@ -70,6 +70,8 @@ pub const BAD_TIME: Reason = "bad_time";
 /// A validity that ends when or before it starts.
 pub const BAD_VALIDITY: Reason = "bad_validity";
 
+/// Remark: of a URL with a path only the host is listed, exactly and with low confidence.
+pub const HOST_OF_URL: Reason = "host_of_url";
 /// Remark: host bits of a prefix were cleared.
 pub const HOST_BITS: Reason = "host_bits";
 /// Remark: the port of `name:port` was dropped, since names have none.

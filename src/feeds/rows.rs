@@ -74,6 +74,12 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// The tag of an indicator that is the host of a URL.
+pub(super) const URL_TAG: &str = "host-of-url";
+
+/// The confidence of an indicator that is the host of a URL with a path, at most.
+pub(super) const URL_CONFIDENCE_MAX: u8 = 25;
+
 /// Most tags of a row that are kept.
 pub(super) const TAGS_MAX: usize = 32;
 
@@ -171,6 +177,43 @@ impl<'t> Rows<'t> {
         if let Some(remark) = detected.remark {
             self.remark(remark);
         }
+        Ok(())
+    }
+
+    /// Offers the host of a URL, as what the format says is one. A path says nothing about its host,
+    /// which may be shared by many: unless the URL is the host and no more, only the host itself is
+    /// listed, with the tag [`URL_TAG`] and at most [`URL_CONFIDENCE_MAX`].
+    ///
+    /// # Errors
+    /// The [`Reason`] when it has no host that can be listed, or that is refused.
+    pub(super) fn offer_url(
+        &mut self,
+        written: &str,
+        bare: Scope,
+        facts: &Facts<'_>,
+    ) -> Result<(), Reason> {
+        let url = value::strip(written);
+        let refanged = refang(url);
+        let (_, rest) = refanged.split_once("://").ok_or(reason::URL)?;
+        let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(host_end).unwrap_or((rest, ""));
+        let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+        if matches!(path, "" | "/") && user.is_empty() {
+            return self.offer(written, bare, facts);
+        }
+        let mut scratch = value::scratch();
+        let detected = value::detect(host, Scope::Exact, &mut scratch)?;
+        let Found::One(value) = detected.found else {
+            return Err(reason::URL);
+        };
+        let tags: Vec<&str> = facts.tags.iter().copied().chain([URL_TAG]).collect();
+        let facts = Facts {
+            confidence: facts.confidence.min(URL_CONFIDENCE_MAX),
+            tags: &tags,
+            ..*facts
+        };
+        self.take(value, url, &facts)?;
+        self.remark(reason::HOST_OF_URL);
         Ok(())
     }
 

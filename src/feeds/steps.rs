@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::blocks::{Block, Blocks};
 use super::error::FeedError;
 use super::read::{self, Input};
-use super::{ParseOptions, family, line_parser};
+use super::{ParseOptions, Parser, family};
 
 /// A feed to read.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +98,7 @@ impl<'j> Steps<'j> {
 
     /// The next step of the feed at hand.
     fn advance(&mut self, job: &Job<'_>, block: &mut Block) -> Result<Step, FeedError> {
-        if line_parser(job.options.format).is_none() {
+        if matches!(Parser::of(job.options.format), Parser::File(_)) {
             self.next_job();
             return Ok(Step::WholeFeed);
         }

@@ -77,9 +77,9 @@ fn parse_bytes(
         Err(error) => return (FeedReport::default(), Err(error)),
     };
     let mut tally = Tally::default();
-    if line_parser(options.format).is_none() {
+    if let Parser::File(parse_file) = Parser::of(options.format) {
         let mut rows = Rows::new(take);
-        let parsed = csv::parse(&mut Lines::new(input), options, &mut rows);
+        let parsed = parse_file(&mut Lines::new(input), options, &mut rows);
         return (rows.finish(), parsed);
     }
     let mut blocks = Blocks::new(input, BLOCK_BYTES);

@@ -56,6 +56,30 @@ pub enum FeedFormat {
     Adblock,
     /// Named columns.
     Csv,
+    /// `address=/name/` and `server=/name/` lines.
+    Dnsmasq,
+    /// The CSV dumps of URLhaus: URLs that deliver malware.
+    UrlhausCsv,
+    /// The CSV dumps of ThreatFox.
+    ThreatfoxCsv,
+    /// The JSON dumps of ThreatFox.
+    ThreatfoxJson,
+    /// The CSV of Feodo Tracker: addresses and ports.
+    FeodoCsv,
+    /// The DROP lists of Spamhaus, as text or as JSON lines.
+    SpamhausDrop,
+    /// MISP events, or a directory of them with its manifest.
+    Misp,
+    /// A STIX 2 bundle, or objects one a line.
+    Stix2,
+    /// A response policy zone as a zone file.
+    Rpz,
+    /// A file of the Zeek intelligence framework.
+    ZeekIntel,
+    /// A Suricata dataset, strings in base64 or values as they are.
+    SuricataDataset,
+    /// Maltrail trails: mixed rows, the file name is the family.
+    Maltrail,
     /// One `gannet.indicator.v1` object a line.
     GannetJson,
 }
@@ -118,6 +142,18 @@ impl Named for FeedFormat {
         Self::Hosts,
         Self::Adblock,
         Self::Csv,
+        Self::Dnsmasq,
+        Self::UrlhausCsv,
+        Self::ThreatfoxCsv,
+        Self::ThreatfoxJson,
+        Self::FeodoCsv,
+        Self::SpamhausDrop,
+        Self::Misp,
+        Self::Stix2,
+        Self::Rpz,
+        Self::ZeekIntel,
+        Self::SuricataDataset,
+        Self::Maltrail,
         Self::GannetJson,
     ];
 
@@ -127,6 +163,18 @@ impl Named for FeedFormat {
             Self::Hosts => "hosts",
             Self::Adblock => "adblock",
             Self::Csv => "csv",
+            Self::Dnsmasq => "dnsmasq",
+            Self::UrlhausCsv => "urlhaus-csv",
+            Self::ThreatfoxCsv => "threatfox-csv",
+            Self::ThreatfoxJson => "threatfox-json",
+            Self::FeodoCsv => "feodo-csv",
+            Self::SpamhausDrop => "spamhaus-drop",
+            Self::Misp => "misp",
+            Self::Stix2 => "stix2",
+            Self::Rpz => "rpz",
+            Self::ZeekIntel => "zeek-intel",
+            Self::SuricataDataset => "suricata-dataset",
+            Self::Maltrail => "maltrail",
             Self::GannetJson => "gannet-json",
         }
     }

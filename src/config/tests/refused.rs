@@ -143,8 +143,6 @@ fn the_keys_of_later_versions_are_refused_in_plain_words() {
         let text = with("role = ", &format!("{key} = {value}"));
         check_refused(&text, &format!("feed[0].{key}"), "is not in this version");
     }
-    let text = REQUIRED.replace("\"plain\"", "\"misp\"");
-    check_refused(&text, "feed[0].format", "`misp` is not in this version");
 }
 
 #[test]

@@ -74,6 +74,6 @@ pub(super) fn rows(feed: &FeedFile) -> Vec<Row> {
                 }
             })
             .collect(),
-        FeedFormat::Adblock => panic!("not among the formats of an operation"),
+        _ => panic!("not among the formats of an operation"),
     }
 }
