@@ -21,7 +21,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use gannet::config::{CsvColumns, FeedConfig};
+use gannet::config::{ChangeLimits, CsvColumns, FeedConfig};
 use gannet::feeds::{load_on, threads};
 use gannet::matching::NameProbe;
 use gannet::model::{FeedFormat, Role};
@@ -170,6 +170,7 @@ fn feed(path: &Path) -> FeedConfig {
         ignore_ports: false,
         overrides: false,
         columns: CsvColumns::default(),
+        limits: ChangeLimits::default(),
     }
 }
 

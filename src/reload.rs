@@ -4,14 +4,14 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::config::FeedConfig;
-use crate::feeds::{LoadError, LoadedFeed, load};
-use crate::snapshot::{BuildOptions, Publisher, SnapshotReader};
+use crate::config::Config;
+use crate::feeds::gate::{self, Passed};
+use crate::feeds::{LoadError, LoadedFeed};
+use crate::snapshot::{Publisher, SnapshotReader};
 
 /// Builds snapshots and publishes them.
 pub struct Reloader {
-    feeds: Vec<FeedConfig>,
-    options: BuildOptions,
+    config: Config,
     /// The generation of the last build; held while one builds.
     building: Mutex<u64>,
     /// None before the first snapshot.
@@ -44,14 +44,15 @@ pub struct Published {
     pub took: Duration,
     /// What the feeds held.
     pub feeds: Vec<LoadedFeed>,
+    /// Which versions of them they are.
+    pub passed: Vec<Passed>,
 }
 
 impl Reloader {
-    /// A reloader of `feeds`; nothing is loaded yet.
-    pub fn new(feeds: Vec<FeedConfig>, options: BuildOptions) -> Self {
+    /// A reloader of the feeds of a configuration; nothing is loaded yet.
+    pub fn new(config: Config) -> Self {
         Self {
-            feeds,
-            options,
+            config,
             building: Mutex::new(0),
             publisher: Mutex::new(None),
         }
@@ -62,11 +63,21 @@ impl Reloader {
     /// Takes as long as the feeds take; not for a worker's thread.
     pub fn reload(&self) -> Reload {
         let mut generation = lock(&self.building);
-        let loaded = match load(&self.feeds, self.options, *generation + 1) {
-            Ok(loaded) => loaded,
+        let options = match gate::build_options(&self.config) {
+            Ok(options) => options,
+            Err(error) => return Reload::Failed(vec![error.into()]),
+        };
+        let store = gate::store(&self.config.gate);
+        let feeds = &self.config.feeds;
+        let mut gated = match gate::load_gated(feeds, store.as_ref(), &options, *generation + 1) {
+            Ok(gated) => gated,
             Err(errors) => return Reload::Failed(errors),
         };
         *generation += 1;
+        if let Some(store) = &store {
+            gated.keep(store);
+        }
+        let (loaded, passed) = (gated.loaded, gated.passed);
         let snapshot = loaded.snapshot;
         let published = Published {
             generation: snapshot.generation(),
@@ -76,6 +87,7 @@ impl Reloader {
             bytes: snapshot.bytes(),
             took: loaded.took,
             feeds: loaded.feeds,
+            passed,
         };
         let mut publisher = lock(&self.publisher);
         match &mut *publisher {

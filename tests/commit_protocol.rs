@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use gannet::app::{build_options, orientation};
+use gannet::app::orientation;
 use gannet::config::Config;
 use gannet::model::EventTime;
 use gannet::pipeline::{Worker, WorkerOptions};
@@ -330,7 +330,7 @@ impl Scene {
         // As often as possible.
         config.workers.commit_interval = Duration::ZERO;
         config.workers.drain_timeout = Duration::from_millis(1);
-        let reloader = Reloader::new(config.feeds.clone(), build_options(config.matching));
+        let reloader = Reloader::new(config.clone());
         assert!(matches!(reloader.reload(), Reload::Published(_)));
         let mut plan = Plan::new(23, ROWS);
         let rows: Vec<Value> = (0..ROWS).map(|_| plan.dns()).collect();

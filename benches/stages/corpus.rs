@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::Context;
-use gannet::config::{CsvColumns, FeedConfig};
+use gannet::config::{ChangeLimits, CsvColumns, FeedConfig};
 use gannet::feeds;
 use gannet::lab::bench::{FeedOptions, MadeFeed, Traffic, TrafficOptions, Workload};
 use gannet::matching::HashKey;
@@ -100,6 +100,7 @@ impl PlainFeed {
             ignore_ports: false,
             overrides: false,
             columns: CsvColumns::default(),
+            limits: ChangeLimits::default(),
         };
         Ok(Self {
             config,

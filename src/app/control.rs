@@ -13,7 +13,7 @@ use super::health::Health;
 use super::identify_stage::start_identify;
 use super::match_stage::{MatchStage, MatchStageOptions};
 use super::observe::{IdentifyObserver, ReloadObserver, WorkerObserver};
-use super::{AppError, Role, RunOptions, build_options, now, orientation};
+use super::{AppError, Role, RunOptions, now, orientation};
 use crate::config::Config;
 use crate::http::{HttpState, Server};
 use crate::pipeline::{IdentifyStageOptions, WorkerOptions};
@@ -69,7 +69,7 @@ struct Stages {
 impl Control {
     /// A control plane for `config`.
     pub(super) fn new(config: Config, options: RunOptions, exporter: Exporter) -> Self {
-        let reloader = Reloader::new(config.feeds.clone(), build_options(config.matching));
+        let reloader = Reloader::new(config.clone());
         Self {
             config,
             options,

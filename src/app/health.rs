@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::feeds::gate::Version;
 use crate::http::{FeedStatus, Readiness, SnapshotStatus};
 use crate::reload::Published;
 
@@ -59,6 +60,12 @@ impl Health {
                 loaded_at: Some(now),
                 error: None,
             };
+        }
+        for passed in &published.passed {
+            if let Version::LastGood { reason, made } = &passed.version {
+                let entry = state.feeds.entry(passed.name.clone()).or_default();
+                entry.error = Some(format!("held back, the copy of {made} is used: {reason}"));
+            }
         }
         state.problems.remove("feeds");
         state.snapshot = Some((

@@ -11,10 +11,9 @@ mod wanted;
 
 use std::time::SystemTime;
 
-use crate::config::{Config, MatchingConfig, NetworksConfig};
+use crate::config::{Config, NetworksConfig};
 use crate::hits::Orientation;
 use crate::model::{EventTime, Networks};
-use crate::snapshot::BuildOptions;
 
 pub use demo::{DemoError, DemoOptions, DemoProgress, DemoResult, Tamper, demo};
 pub use match_stage::{MatchStage, MatchStageOptions, Report};
@@ -93,15 +92,6 @@ pub fn orientation(networks: &NetworksConfig) -> Orientation {
         own: Networks::new(networks.own.iter().copied()),
         resolvers: Networks::new(networks.resolvers.iter().copied()),
         exclude: Networks::new(networks.exclude.iter().copied()),
-    }
-}
-
-/// How snapshots are built.
-pub fn build_options(matching: MatchingConfig) -> BuildOptions {
-    BuildOptions {
-        names: matching.names,
-        emit_invalid: matching.emit_invalid,
-        ..BuildOptions::default()
     }
 }
 

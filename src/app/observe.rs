@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::chain;
 use super::health::Health;
 use crate::decode::Reject;
+use crate::feeds::gate::Version;
 use crate::model::{Attribution, Named};
 use crate::pipeline::{BatchStats, IdentifyOutput, WorkerOutput};
 use crate::reload::{Published, Reload};
@@ -297,6 +298,24 @@ impl ReloadObserver {
             );
             if feed.report.refused_total() > 0 {
                 tracing::warn!(feed = feed.name, refused = ?feed.report.refused, "rows refused");
+            }
+        }
+        for passed in &published.passed {
+            let held = match &passed.version {
+                Version::Current => false,
+                Version::LastGood { reason, made } => {
+                    tracing::error!(feed = passed.name, reason, copy = made, "feed held back");
+                    true
+                }
+            };
+            FeedMetrics::register(&passed.name).held(held);
+            if !passed.trouble.is_empty() {
+                let trouble = &passed.trouble;
+                tracing::error!(
+                    feed = passed.name,
+                    trouble,
+                    "no copy of a feed could be kept"
+                );
             }
         }
         self.health.published(published);

@@ -9,6 +9,7 @@ use super::terminal::{self, thousands};
 use super::{CONFIGURATION, Outcome, load_config};
 use crate::app;
 use crate::config::LeaseLocation;
+use crate::feeds::gate;
 use crate::feeds::{LoadError, Loaded, LoadedFeed, load};
 
 /// The arguments of `gannet check`.
@@ -44,7 +45,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             problems.push(format!("leases {}: {error}", path.display()));
         }
     }
-    let loaded = load(&config.feeds, app::build_options(config.matching), 1);
+    let loaded = match gate::build_options(&config) {
+        Ok(options) => load(&config.feeds, options, 1),
+        Err(error) => Err(vec![error.into()]),
+    };
     if let Err(errors) = &loaded {
         problems.extend(errors.iter().map(|error: &LoadError| app::chain(error)));
     }

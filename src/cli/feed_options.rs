@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app;
-use crate::config::{CsvColumns, FeedConfig};
+use crate::config::{ChangeLimits, CsvColumns, FeedConfig};
+use crate::feeds::gate;
 use crate::feeds::{LoadError, Loaded, LoadedFeed, load};
 use crate::model::{EventFormat, FeedFormat, NameEngine, Named, Role};
 use crate::snapshot::BuildOptions;
@@ -74,6 +76,7 @@ impl FeedArguments {
     pub(super) fn build_options(&self) -> BuildOptions {
         BuildOptions {
             names: self.names,
+            protected: Arc::new(gate::known_to_all()),
             ..BuildOptions::default()
         }
     }
@@ -107,6 +110,7 @@ pub(super) fn feed_config(text: &OsStr, role: Role) -> Result<FeedConfig, Usage>
         ignore_ports: false,
         overrides: false,
         columns: CsvColumns::default(),
+        limits: ChangeLimits::default(),
     })
 }
 

@@ -9,6 +9,7 @@ use super::feed_options::{FeedArguments, load_feeds};
 use super::{Outcome, Usage, load_config, terminal};
 use crate::app;
 use crate::encode;
+use crate::feeds::gate;
 use crate::model::{EventTime, Named};
 use crate::snapshot::Lookup;
 
@@ -48,7 +49,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (feeds, options) = match &arguments.config {
         Some(path) => {
             let config = load_config(path)?;
-            (config.feeds, app::build_options(config.matching))
+            let options = gate::build_options(&config)?;
+            (config.feeds, options)
         }
         None => (arguments.feeds.configs()?, arguments.feeds.build_options()),
     };

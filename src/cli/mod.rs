@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod demo;
 mod feed_options;
+mod feeds;
 mod generate;
 mod lookup;
 mod report;
@@ -51,6 +52,8 @@ enum Command {
     Check(check::Arguments),
     /// Says whether values would match, by which indicators, and why not.
     Lookup(lookup::Arguments),
+    /// The feeds of a configuration: what they hold, what would change, what is held back.
+    Feeds(feeds::Arguments),
     /// Checks or creates the topics that a configuration needs.
     Topics(topics::Arguments),
     /// Writes a made operation as files: feeds, events, leases and the truth.
@@ -86,6 +89,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Lookup(arguments) => lookup::run(&arguments),
+        Command::Feeds(arguments) => feeds::run(&arguments),
         Command::Topics(arguments) => topics::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -15,6 +15,7 @@ use super::terminal::{self, thousands};
 use super::{FAILED, Outcome, Usage, load_config};
 use crate::app;
 use crate::config::FeedConfig;
+use crate::feeds::gate;
 use crate::hits::Orientation;
 use crate::model::{Named, OutputFormat};
 use crate::pipeline::{Scan, ScanProgress, ScanReport, scan};
@@ -126,11 +127,8 @@ fn what_to_look_for(
     if let Some(path) = &arguments.config {
         let config = load_config(path)?;
         let orientation = app::orientation(&config.networks);
-        return Ok((
-            config.feeds,
-            app::build_options(config.matching),
-            orientation,
-        ));
+        let options = gate::build_options(&config)?;
+        return Ok((config.feeds, options, orientation));
     }
     Ok((
         arguments.feeds.configs()?,

@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::model::{FeedFormat, OutputFormat, Role};
 
 use super::{
-    ClusterConfig, CsvColumns, DeadConfig, EpisodesConfig, FeedConfig, HttpConfig, IdentifyConfig,
-    KafkaConfig, LeaseSource, LogConfig, TopicConfig, WorkersConfig,
+    ChangeLimits, ClusterConfig, CsvColumns, DeadConfig, EpisodesConfig, FeedConfig, HttpConfig,
+    IdentifyConfig, KafkaConfig, LeaseSource, LogConfig, TopicConfig, WorkersConfig,
 };
 
 /// How long the broker waits for a silent member.
@@ -56,6 +56,7 @@ impl FeedConfig {
             ignore_ports: false,
             overrides: false,
             columns: CsvColumns::default(),
+            limits: ChangeLimits::default(),
         }
     }
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 use crate::model::{FeedFormat, VictimDirection};
 
 use super::defaults::CONFIDENCE;
+use super::gate;
 use super::reader::{Section, Wrong};
 use super::value::{
     Item, choice, delimiter, duration, flag, name, named, named_or_later, network, path, percent,
     scope, topic, word,
 };
-use super::{CsvColumns, FeedConfig, NetworksConfig, SourceConfig, Start};
+use super::{ChangeLimits, CsvColumns, FeedConfig, NetworksConfig, SourceConfig, Start};
 
 /// Event formats that a later version will know.
 const LATER_EVENT_FORMATS: &[&str] = &[
@@ -97,8 +98,8 @@ fn source(
     })
 }
 
-/// Reads every `[[feed]]`.
-pub(super) fn feeds(document: &mut Section<'_>) -> Vec<FeedConfig> {
+/// Reads every `[[feed]]`; `limits` hold where a feed has none of its own.
+pub(super) fn feeds(document: &mut Section<'_>, limits: ChangeLimits) -> Vec<FeedConfig> {
     let mut names = Unique::default();
     let sections = document.sections("feed");
     if sections.is_empty() && !document.has("feed") {
@@ -107,12 +108,17 @@ pub(super) fn feeds(document: &mut Section<'_>) -> Vec<FeedConfig> {
     sections
         .into_iter()
         .enumerate()
-        .filter_map(|(index, section)| feed(section, index, &mut names))
+        .filter_map(|(index, section)| feed(section, index, &mut names, limits))
         .collect()
 }
 
 /// Reads one `[[feed]]`.
-fn feed(mut section: Section<'_>, index: usize, names: &mut Unique) -> Option<FeedConfig> {
+fn feed(
+    mut section: Section<'_>,
+    index: usize,
+    names: &mut Unique,
+    limits: ChangeLimits,
+) -> Option<FeedConfig> {
     let name = section.required("name", name);
     section.refuse(
         "url",
@@ -150,6 +156,7 @@ fn feed(mut section: Section<'_>, index: usize, names: &mut Unique) -> Option<Fe
     let ignore_ports = section.or("ports", false, choice(ports));
     let overrides = section.or("overrides", false, flag);
     let columns = columns(&mut section, format);
+    let limits = gate::limits(&mut section, limits);
     section.finish();
     Some(FeedConfig {
         confidence,
@@ -160,6 +167,7 @@ fn feed(mut section: Section<'_>, index: usize, names: &mut Unique) -> Option<Fe
         ignore_ports,
         overrides,
         columns,
+        limits,
         ..FeedConfig::new(name?, path?, format?, role?)
     })
 }

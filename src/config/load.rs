@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use super::defaults::SESSION_TIMEOUT;
 use super::error::{ConfigError, ConfigErrors, place};
+use super::gate::gate;
 use super::inputs::{Unique, feeds, networks, sources};
 use super::kafka::kafka;
 use super::reader::{Context, Section};
@@ -59,7 +60,8 @@ pub(super) fn document(mut document: Section<'_>) -> Option<Config> {
     let clusters = kafka(&mut document);
     let (mut read, mut written) = (Unique::default(), Unique::default());
     let sources = sources(&mut document, &mut read);
-    let feeds = feeds(&mut document);
+    let gate = gate(&mut document);
+    let feeds = feeds(&mut document, gate.limits);
     let networks = networks(&mut document);
     let matching = matching(&mut document);
     let session_timeout = clusters
@@ -84,6 +86,7 @@ pub(super) fn document(mut document: Section<'_>) -> Option<Config> {
         output,
         sources,
         feeds,
+        gate,
         networks,
         matching,
         workers,

@@ -6,6 +6,7 @@
 mod defaults;
 mod error;
 mod expand;
+mod gate;
 mod inputs;
 mod kafka;
 mod load;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use error::{ConfigError, ConfigErrors};
+pub use gate::{ChangeLimits, GateConfig};
 
 use crate::model::{
     EventFormat, FeedFormat, LeaseFormat, NameEngine, OutputFormat, Role, Scope, VictimDirection,
@@ -44,6 +46,8 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// Where indicators come from.
     pub feeds: Vec<FeedConfig>,
+    /// `[gate]`.
+    pub gate: GateConfig,
     /// Which networks are whose.
     pub networks: NetworksConfig,
     /// How indicators are found.
@@ -146,6 +150,8 @@ pub struct FeedConfig {
     pub overrides: bool,
     /// For `csv`: which column holds what.
     pub columns: CsvColumns,
+    /// How much it may change.
+    pub limits: ChangeLimits,
 }
 
 /// Which column of a `csv` feed holds what, by its name in the header line.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::blocks::BLOCK_BYTES;
 use super::crew;
+use super::gate::PopularError;
 use super::parsed::{Progress, Target};
 use super::steps::{Job, Step, Steps};
 use super::{FeedError, FeedReport, ParseOptions};
@@ -52,6 +53,9 @@ pub enum LoadError {
         /// Why.
         source: FeedError,
     },
+    /// What no feed may list is not known.
+    #[error("cannot guard the feeds")]
+    Popular(#[from] PopularError),
     /// The builder refused a feed or the whole.
     #[error("cannot build a snapshot")]
     Build(#[from] BuildError),
@@ -62,7 +66,7 @@ impl LoadError {
     pub fn feed(&self) -> &str {
         match self {
             Self::Feed { name, .. } => name,
-            Self::Build(_) => "",
+            Self::Popular(_) | Self::Build(_) => "",
         }
     }
 }

@@ -19,6 +19,7 @@ mod csv;
 mod dnsmasq;
 mod error;
 mod gannet_json;
+pub mod gate;
 mod hosts;
 mod load;
 mod maltrail;

@@ -66,6 +66,15 @@ pub fn reserved_net(net: IpNet) -> bool {
     }
 }
 
+/// Whether a prefix lies where no packet from elsewhere comes from: this host, this link, groups,
+/// what was never given out.
+pub fn unroutable(net: IpNet) -> bool {
+    match net {
+        IpNet::V4(net) => UNROUTABLE_V4.iter().any(|zone| zone.contains(&net)),
+        IpNet::V6(net) => UNROUTABLE_V6.iter().any(|zone| zone.contains(&net)),
+    }
+}
+
 /// Whether a prefix is too short to be an indicator.
 pub fn too_wide(net: IpNet) -> bool {
     match net {
@@ -74,11 +83,28 @@ pub fn too_wide(net: IpNet) -> bool {
     }
 }
 
-/// Shortest IPv4 prefix that can be an indicator.
-const V4_LEN_MIN: u8 = 8;
+/// Shortest IPv4 prefix that can be an indicator. Lists have named whole /8s by mistake, and never
+/// on purpose.
+const V4_LEN_MIN: u8 = 9;
 
 /// Shortest IPv6 prefix that can be an indicator.
-const V6_LEN_MIN: u8 = 16;
+const V6_LEN_MIN: u8 = 20;
+
+/// IPv4 networks that no packet from elsewhere comes from.
+const UNROUTABLE_V4: [Ipv4Net; 5] = [
+    Ipv4Net::new_assert(Ipv4Addr::new(0, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16),
+    Ipv4Net::new_assert(Ipv4Addr::new(224, 0, 0, 0), 4),
+    Ipv4Net::new_assert(Ipv4Addr::new(240, 0, 0, 0), 4),
+];
+
+/// IPv6 networks that no packet from elsewhere comes from.
+const UNROUTABLE_V6: [Ipv6Net; 3] = [
+    Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 127),
+    Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10),
+    Ipv6Net::new_assert(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8),
+];
 
 /// A label that the public suffix list does not hold.
 const NO_LABEL: &str = "-";
@@ -191,15 +217,32 @@ mod tests {
     }
 
     #[test]
+    fn what_no_packet_comes_from_is_known() {
+        for (net, expected) in [
+            ("0.0.0.0/32", true),
+            ("127.0.0.1/32", true),
+            ("224.0.0.0/3", false),
+            ("255.255.255.255/32", true),
+            ("126.255.255.255/32", false),
+            ("::1/128", true),
+            ("::2/128", false),
+            ("fe80::1/128", true),
+            ("2001:db8::/32", false),
+        ] {
+            assert_eq!(unroutable(net.parse().unwrap()), expected, "{net}");
+        }
+    }
+
+    #[test]
     fn short_prefixes_are_too_wide() {
         for (net, expected) in [
             ("0.0.0.0/0", true),
             ("128.0.0.0/2", true),
-            ("10.0.0.0/7", true),
-            ("10.0.0.0/8", false),
+            ("38.0.0.0/8", true),
+            ("10.0.0.0/9", false),
             ("::/0", true),
-            ("2000::/15", true),
-            ("2001::/16", false),
+            ("2000::/19", true),
+            ("2001::/20", false),
         ] {
             assert_eq!(too_wide(net.parse().unwrap()), expected, "{net}");
         }

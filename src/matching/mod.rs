@@ -31,7 +31,7 @@ pub use addresses::{AddressTable, AddressTableBuilder};
 pub use allow::{Allowance, Claim};
 pub use automaton::NameAutomaton;
 pub use batch::NameBatch;
-pub use guard::{Guarded, guard_name, reserved_name, reserved_net, too_wide};
+pub use guard::{Guarded, guard_name, reserved_name, reserved_net, too_wide, unroutable};
 pub use hash::HashKey;
 pub use names::{
     Full, NameHash, NameKeys, NameProbe, NameTable, NameTableBuilder, TableError, scope_covers,

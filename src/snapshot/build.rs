@@ -10,6 +10,7 @@ use super::catalog::CatalogBuilder;
 use super::check::check;
 use super::counts::{Accepted, BatchTaken, FeedCounts, Refusal};
 use super::digest::Digest;
+use super::protect::Protected;
 use super::rows::Row;
 use super::tables::TablesBuilder;
 use super::vet::{Vetted, Vetter};
@@ -19,7 +20,7 @@ use crate::model::{
 };
 
 /// How a snapshot is built.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct BuildOptions {
     /// Which structure finds names.
     pub names: NameEngine,
@@ -27,6 +28,8 @@ pub struct BuildOptions {
     pub emit_invalid: bool,
     /// The secret that names are hashed with; `None`: a random one.
     pub hash_key: Option<HashKey>,
+    /// What no feed may list.
+    pub protected: Arc<Protected>,
 }
 
 /// The rules of a feed that matching needs.
@@ -126,7 +129,9 @@ impl SnapshotBuilder {
         let id = u16::try_from(self.counts.len()).unwrap_or(u16::MAX);
         if id < u16::MAX {
             self.counts.push(FeedCounts::new(&feed.name));
-            self.vetters.push(Vetter::new(&feed.name, self.key));
+            let protected = Arc::clone(&self.options.protected);
+            let vetter = Vetter::new(&feed.name, self.key, protected);
+            self.vetters.push(vetter);
             self.contents.digest.add_feed(&feed);
             self.contents.catalog.push_feed(feed);
         }

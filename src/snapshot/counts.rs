@@ -27,9 +27,27 @@ pub enum Refusal {
     /// A name that belongs to a registry, or a single label.
     #[error("public suffix")]
     PublicSuffix,
-    /// An IPv4 prefix shorter than /8 or an IPv6 prefix shorter than /16.
+    /// An IPv4 prefix shorter than /9 or an IPv6 prefix shorter than /20.
     #[error("prefix too wide")]
     PrefixTooWide,
+    /// An address that no packet from elsewhere has.
+    #[error("address that is nobody's on the Internet")]
+    Unroutable,
+    /// An address of a network that is private to whoever uses it.
+    #[error("private address")]
+    PrivateNetwork,
+    /// An address of the operator's own networks.
+    #[error("address of the own networks")]
+    OwnNetwork,
+    /// A name of the operator, or one that covers it.
+    #[error("own name")]
+    OwnName,
+    /// A resolver.
+    #[error("address of a resolver")]
+    Resolver,
+    /// A name that many ask for every day, or one that covers it.
+    #[error("popular name")]
+    PopularName,
     /// A pattern without a literal of three bytes.
     #[error("pattern without a literal of 3 bytes")]
     PatternTooShort,
@@ -53,6 +71,12 @@ impl Refusal {
         match self {
             Self::PublicSuffix => "public_suffix",
             Self::PrefixTooWide => "prefix_too_wide",
+            Self::Unroutable => "unroutable",
+            Self::PrivateNetwork => "private_network",
+            Self::OwnNetwork => "own_network",
+            Self::OwnName => "own_name",
+            Self::Resolver => "resolver",
+            Self::PopularName => "popular_name",
             Self::PatternTooShort => "pattern_too_short",
             Self::BadPattern => "bad_pattern",
             Self::TooManyOfValue => "too_many_of_value",

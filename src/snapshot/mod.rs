@@ -18,6 +18,7 @@ mod digest;
 mod find;
 mod judge;
 mod lookup;
+mod protect;
 mod publish;
 mod rows;
 mod tables;
@@ -35,6 +36,7 @@ pub use build::{
 };
 pub use counts::{Accepted, BatchTaken, FeedCounts, Refusal};
 pub use lookup::Lookup;
+pub use protect::Protected;
 pub use publish::{Publisher, SnapshotReader};
 pub use vet::{Vetted, Vetter};
 

@@ -2,12 +2,14 @@
 //! everything about it that is costly to compute. Any thread can do this for the builder.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::catalog::{CatalogBuilder, SetForm};
 use super::counts::Refusal;
 use super::digest::{RowDigest, RowHasher};
+use super::protect::Protected;
 use crate::matching::{
-    Guarded, HashKey, NameHash, guard_name, reserved_name, reserved_net, too_wide,
+    Guarded, HashKey, NameHash, guard_name, reserved_name, reserved_net, too_wide, unroutable,
 };
 use crate::model::{DomainName, Indicator, IndicatorValue, Role, Scope, unmapped};
 
@@ -17,6 +19,8 @@ pub struct Vetter {
     /// What the tables of the builder hash names with.
     key: HashKey,
     hasher: RowHasher,
+    /// What no feed may list.
+    protected: Arc<Protected>,
     /// The words, the detail and the canonical text of the row at hand.
     words: Vec<u8>,
     detail: Vec<u8>,
@@ -44,9 +48,10 @@ pub struct Vetted<'a> {
 
 impl Vetter {
     /// For the feed with this name, and a builder that hashes names with `key`.
-    pub(super) fn new(feed: &str, key: HashKey) -> Self {
+    pub(super) fn new(feed: &str, key: HashKey, protected: Arc<Protected>) -> Self {
         Self {
             key,
+            protected,
             hasher: RowHasher::new(feed),
             words: Vec::new(),
             detail: Vec::new(),
@@ -57,9 +62,15 @@ impl Vetter {
     /// Vets a row. O(its length); no allocation once its buffers have grown.
     ///
     /// # Errors
-    /// [`Refusal`] when it must not be listed: a public suffix, a prefix that is too wide.
+    /// [`Refusal`] when it must not be listed: a public suffix, a prefix that is too wide, an
+    /// address that is nobody's, what is protected.
     pub fn vet<'a>(&'a mut self, row: &Indicator<'a>) -> Result<Vetted<'a>, Refusal> {
         let (value, narrowed) = guarded(row.value, row.role)?;
+        if row.role != Role::Allow
+            && let Some(refusal) = self.protected.refusal(&value)
+        {
+            return Err(refusal);
+        }
         let (canonical, hash) = match value {
             IndicatorValue::Name { name, .. } => (name.as_str(), self.key.hash(name)),
             IndicatorValue::Pattern(text) => (text, NameHash::default()),
@@ -92,9 +103,13 @@ fn guarded(value: IndicatorValue<'_>, role: Role) -> Result<(IndicatorValue<'_>,
     match value {
         IndicatorValue::Name { name, scope } if guards => guarded_name(name, scope),
         IndicatorValue::Prefix(net) if guards && too_wide(net) => Err(Refusal::PrefixTooWide),
+        IndicatorValue::Prefix(net) if guards && unroutable(net) => Err(Refusal::Unroutable),
         IndicatorValue::Prefix(net) => Ok((IndicatorValue::Prefix(net.trunc()), false)),
         IndicatorValue::Endpoint { ip, port } => {
             let ip = unmapped(ip);
+            if guards && unroutable(ip.into()) {
+                return Err(Refusal::Unroutable);
+            }
             Ok((IndicatorValue::Endpoint { ip, port }, false))
         }
         IndicatorValue::Name { .. } | IndicatorValue::Pattern(_) => Ok((value, false)),

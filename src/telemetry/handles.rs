@@ -8,7 +8,7 @@ use metrics::{Counter, Gauge, Label};
 use crate::model::{Evidence, Named};
 
 use super::names::{
-    BATCHES, COMMITS, EPISODES, EPISODES_SENT, EVENTS, FEED_ACCEPTED, FEED_LAST_SUCCESS,
+    BATCHES, COMMITS, EPISODES, EPISODES_SENT, EVENTS, FEED_ACCEPTED, FEED_HELD, FEED_LAST_SUCCESS,
     FEED_REFUSED, FEED_ROWS, HITS, HITS_WAITING, IDENTIFIED, LEASE_REJECTS, LEASES, Metric,
     MetricKind, OFFSET_GAP_RECORDS, OFFSET_GAPS, REBALANCES, RECORD_BYTES, RECORDS, REJECTED,
     REPEATS, SNAPSHOT_BYTES, SNAPSHOT_GENERATION, SNAPSHOT_INDICATORS, UNACKNOWLEDGED,
@@ -263,6 +263,7 @@ pub struct FeedMetrics {
     rows: Level,
     accepted: Level,
     last_success: Level,
+    held: Level,
 }
 
 impl FeedMetrics {
@@ -273,7 +274,13 @@ impl FeedMetrics {
             rows: Level::register(FEED_ROWS, &[feed]),
             accepted: Level::register(FEED_ACCEPTED, &[feed]),
             last_success: Level::register(FEED_LAST_SUCCESS, &[feed]),
+            held: Level::register(FEED_HELD, &[feed]),
         }
+    }
+
+    /// Publishes whether its last good copy is in use.
+    pub fn held(&self, held: bool) {
+        self.held.set(u64::from(held));
     }
 
     /// Publishes a load at `at`: rows, those accepted, and those refused for every reason that

@@ -193,6 +193,13 @@ pub const FEED_LAST_SUCCESS: Metric = gauge(
     "When a feed was last loaded, in seconds since the epoch.",
 );
 
+/// Whether what a feed is now was held back, so that its last good copy is in use: 0 or 1.
+pub const FEED_HELD: Metric = gauge(
+    "gannet_feed_held",
+    &["feed"],
+    "Whether what the feed is now was held back and its last good copy is in use: 0 or 1.",
+);
+
 /// Hits attributed for the first time, by how: exact, grace, ambiguous, shared, none.
 pub const IDENTIFIED: Metric = counter(
     "gannet_identified_total",
@@ -234,7 +241,7 @@ pub const LEASE_REJECTS: Metric = counter(
 pub const EPISODES_SENT: Metric = counter("gannet_episodes_sent_total", &[], "Episodes sent out.");
 
 /// All metrics, in the order above.
-pub const ALL: [Metric; 34] = [
+pub const ALL: [Metric; 35] = [
     BUILD_INFO,
     RECORDS,
     RECORD_BYTES,
@@ -261,6 +268,7 @@ pub const ALL: [Metric; 34] = [
     FEED_ACCEPTED,
     FEED_REFUSED,
     FEED_LAST_SUCCESS,
+    FEED_HELD,
     IDENTIFIED,
     REPEATS,
     HITS_WAITING,

@@ -76,6 +76,7 @@ fn the_smallest_configuration_works_as_it_stands() {
             FeedFormat::Plain,
             Role::C2,
         )],
+        gate: GateConfig::default(),
         networks: NetworksConfig {
             own: vec![
                 "198.51.100.0/24".parse().unwrap(),
@@ -139,6 +140,7 @@ victim = "any"
 grace = "7d"
 ports = "ignore"
 overrides = true
+growth_max = 400
 delimiter = "\t"
 columns = { value = "v", id = "i", malware = "m", role = "r", confidence = "c", valid_from = "vf", valid_until = "vu", reference = "re", tags = "t" }
 [networks]
@@ -147,6 +149,13 @@ exclude = ["2001:db8::1", "203.0.113.9/24"]
 [matching]
 names = "aho-corasick"
 invalid = "emit"
+[gate]
+store = "/s/feeds"
+popular = ["p.csv"]
+own_names = ["WWW.ISP.example."]
+private = "accept"
+shrink_max = 20
+growth_max = 500
 [workers]
 threads = 3
 batch_records_max = 1
@@ -207,6 +216,17 @@ format = "json"
     assert_eq!(config.sources[0].topics, ["a", "b"]);
     assert_eq!(config.sources[0].start, Start::Latest);
     let text = |word: &str| Some(word.to_owned());
+    let gate = GateConfig {
+        store: Some("/s/feeds".into()),
+        popular: vec![config.gate.popular[0].clone()],
+        own_names: vec!["www.isp.example".to_owned()],
+        private: true,
+        limits: ChangeLimits {
+            shrink_max: 20,
+            growth_max: 500,
+        },
+    };
+    assert_eq!(config.gate, gate);
     assert_eq!(
         config.feeds,
         [FeedConfig {
@@ -232,6 +252,10 @@ format = "json"
                 reference: text("re"),
                 tags: text("t"),
                 delimiter: Some(b'\t'),
+            },
+            limits: ChangeLimits {
+                shrink_max: 20,
+                growth_max: 400,
             },
         }]
     );

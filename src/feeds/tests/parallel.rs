@@ -35,6 +35,7 @@ fn feed(directory: &TempDir, name: &str, format: FeedFormat, files: &[Vec<u8>]) 
         ignore_ports: false,
         overrides: false,
         columns: CsvColumns::default(),
+        limits: crate::config::ChangeLimits::default(),
     }
 }
 

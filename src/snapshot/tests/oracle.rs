@@ -337,7 +337,7 @@ proptest! {
         let mut hashes = Vec::new();
         for names in [NameEngine::Table, NameEngine::AhoCorasick] {
             let options = BuildOptions { names, emit_invalid, ..BuildOptions::default() };
-            let (snapshot, taken) = build(&rows, options);
+            let (snapshot, taken) = build(&rows, options.clone());
             let expected = oracle(&taken, &fields, at, emit_invalid);
             prop_assert_eq!(found(&snapshot, &event), expected.clone());
 

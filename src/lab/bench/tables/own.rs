@@ -250,6 +250,7 @@ mod tests {
             ignore_ports: false,
             overrides: false,
             columns: CsvColumns::default(),
+            limits: crate::config::ChangeLimits::default(),
         }
     }
 
