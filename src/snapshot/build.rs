@@ -28,7 +28,7 @@ pub struct BuildOptions {
     pub emit_invalid: bool,
     /// The secret that names are hashed with; `None`: a random one.
     pub hash_key: Option<HashKey>,
-    /// What no feed may list.
+    /// What no feed may list, unless it overrides.
     pub protected: Arc<Protected>,
 }
 
@@ -129,7 +129,12 @@ impl SnapshotBuilder {
         let id = u16::try_from(self.counts.len()).unwrap_or(u16::MAX);
         if id < u16::MAX {
             self.counts.push(FeedCounts::new(&feed.name));
-            let protected = Arc::clone(&self.options.protected);
+            // Who overrides, says that others are mistaken.
+            let protected = if feed.overrides {
+                Arc::default()
+            } else {
+                Arc::clone(&self.options.protected)
+            };
             let vetter = Vetter::new(&feed.name, self.key, protected);
             self.vetters.push(vetter);
             self.contents.digest.add_feed(&feed);

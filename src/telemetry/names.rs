@@ -193,7 +193,7 @@ pub const FEED_LAST_SUCCESS: Metric = gauge(
     "When a feed was last loaded, in seconds since the epoch.",
 );
 
-/// Whether what a feed is now was held back, so that its last good copy is in use: 0 or 1.
+/// Whether what the feed is now was held back and its last good copy is in use: 0 or 1.
 pub const FEED_HELD: Metric = gauge(
     "gannet_feed_held",
     &["feed"],

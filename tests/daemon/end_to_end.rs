@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::client::{Cluster, Received, Sent};
 use crate::support::naive::{self, Feed};
-use crate::support::plan::{self, FEED, OWN, Plan};
+use crate::support::plan::{self, FEED, OWN, Plan, REFUSED};
 use crate::support::process::Instance;
 use crate::support::setup::{PARTITIONS, Setup};
 use crate::support::{eventually, told};
@@ -81,7 +81,7 @@ fn send(setup: &Setup, work: &Work) {
 }
 
 fn check(cluster: Cluster) {
-    let mut setup = Setup::on(cluster, "whole", FEED);
+    let mut setup = Setup::on(cluster, "whole", &[FEED, REFUSED].concat());
     setup.options.identify = Some("store = \"episodes.redb\"".to_owned());
     let work = Work::new();
     send(&setup, &work);

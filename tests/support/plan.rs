@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::naive;
 use super::random::Random;
 
-/// What is looked for: names within names, prefixes within prefixes, one port, one own address.
+/// What is looked for: names within names, prefixes within prefixes, one port.
 pub const FEED: &[&str] = &[
     "bad.example",
     "b.bad.example",
@@ -21,8 +21,10 @@ pub const FEED: &[&str] = &[
     "203.0.113.64/28",
     "198.51.100.77:4444",
     "2001:db8:bad::/48",
-    "10.0.0.9",
 ];
+
+/// What the feed lists besides and nobody may look for: an own address.
+pub const REFUSED: &[&str] = &["10.0.0.9"];
 
 /// Whose addresses are ours.
 pub const OWN: &[&str] = &["10.0.0.0/8", "2001:db8:c::/48"];
