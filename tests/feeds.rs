@@ -99,6 +99,28 @@ fn a_feed_that_explodes_is_held_until_an_operator_accepts_it() {
 }
 
 #[test]
+fn a_lookup_says_which_rule_keeps_a_value_out() {
+    let directory = TempDir::new().unwrap();
+    let directory = directory.path();
+    fs::write(directory.join("gannet.toml"), CONFIG).unwrap();
+    fs::write(directory.join("partner.txt"), names(3)).unwrap();
+    for (value, gate) in [
+        ("com", json!("public_suffix")),
+        ("google.com", json!("popular_name")),
+        ("docs.google.com", Value::Null),
+        ("isp.example", json!("own_name")),
+        ("198.51.100.9:443", json!("own_network")),
+        ("8.8.8.8", json!("resolver")),
+        ("38.0.0.0/8", json!("prefix_too_wide")),
+        ("127.0.0.1", json!("unroutable")),
+        ("host1.bad.example", Value::Null),
+    ] {
+        let ran = gannet(directory, &["lookup", value, "-c", "gannet.toml", "--json"]);
+        assert_eq!(ran.object()["gate"], gate, "{value}");
+    }
+}
+
+#[test]
 fn a_mistaken_feed_or_a_configuration_without_a_store_is_told_plainly() {
     let directory = TempDir::new().unwrap();
     let directory = directory.path();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -9,9 +10,9 @@ use super::feed_options::{FeedArguments, load_feeds};
 use super::{Outcome, Usage, load_config, terminal};
 use crate::app;
 use crate::encode;
-use crate::feeds::gate;
-use crate::model::{EventTime, Named};
-use crate::snapshot::Lookup;
+use crate::feeds::{Found, detect, gate, strip};
+use crate::model::{EventTime, NAME_LEN_MAX, Named, Scope};
+use crate::snapshot::{Lookup, Protected, Refusal, may_be_listed};
 
 /// The arguments of `gannet lookup`.
 #[derive(clap::Args)]
@@ -54,16 +55,35 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
         None => (arguments.feeds.configs()?, arguments.feeds.build_options()),
     };
+    let protected = Arc::clone(&options.protected);
     let loaded = load_feeds(&feeds, options)?;
     for value in &arguments.values {
         let found = loaded.snapshot.lookup(value, Some(at));
+        let gate = refused_by_gate(value, &protected);
         if arguments.json {
-            terminal::print_json(&as_json(value, &found))?;
+            let mut object = as_json(value, &found);
+            object["gate"] = json!(gate);
+            terminal::print_json(&object)?;
         } else {
-            terminal::print(&as_text(value, &found))?;
+            let mut text = as_text(value, &found);
+            if let (Some(reason), false) = (gate, found.listed) {
+                text.push_str(&format!("  no feed may list it: {reason}\n"));
+            }
+            terminal::print(&text)?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Why no feed may list a value; `None` if one may, or if it is nothing that could be listed.
+fn refused_by_gate(value: &str, protected: &Protected) -> Option<&'static str> {
+    let mut scratch = [0; NAME_LEN_MAX];
+    let detected = detect(strip(value), Scope::Subtree, &mut scratch).ok()?;
+    let Found::One(value) = detected.found else {
+        return None;
+    };
+    let listed = may_be_listed(value, protected);
+    listed.err().map(Refusal::reason)
 }
 
 /// The `gannet.lookup.v1` object.

@@ -38,7 +38,7 @@ pub use counts::{Accepted, BatchTaken, FeedCounts, Refusal};
 pub use lookup::Lookup;
 pub use protect::Protected;
 pub use publish::{Publisher, SnapshotReader};
-pub use vet::{Vetted, Vetter};
+pub use vet::{Vetted, Vetter, may_be_listed};
 
 use catalog::Catalog;
 use tables::Tables;

@@ -70,9 +70,16 @@ impl Protected {
         self.nets.push((why, Ranges(ranges)));
     }
 
-    /// Why a value may not be listed; `None` if it may. O(log of what is protected), for a pattern
-    /// O(names).
-    pub(super) fn refusal(&self, value: &IndicatorValue<'_>) -> Option<Refusal> {
+    /// Whether a value may be listed. O(log of what is protected), for a pattern O(names).
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn check(&self, value: &IndicatorValue<'_>) -> Result<(), Refusal> {
+        self.refusal(value).map_or(Ok(()), Err)
+    }
+
+    /// Why a value may not be listed; `None` if it may.
+    fn refusal(&self, value: &IndicatorValue<'_>) -> Option<Refusal> {
         match value {
             IndicatorValue::Name { name, scope } => {
                 let protection = self.names.get(name.as_str())?;

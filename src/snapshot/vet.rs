@@ -66,10 +66,8 @@ impl Vetter {
     /// address that is nobody's, what is protected.
     pub fn vet<'a>(&'a mut self, row: &Indicator<'a>) -> Result<Vetted<'a>, Refusal> {
         let (value, narrowed) = guarded(row.value, row.role)?;
-        if row.role != Role::Allow
-            && let Some(refusal) = self.protected.refusal(&value)
-        {
-            return Err(refusal);
+        if row.role != Role::Allow {
+            self.protected.check(&value)?;
         }
         let (canonical, hash) = match value {
             IndicatorValue::Name { name, .. } => (name.as_str(), self.key.hash(name)),
@@ -94,6 +92,15 @@ impl Vetter {
             digest: self.hasher.hash(set, &value, &self.detail),
         })
     }
+}
+
+/// Whether a feed may list a value as an indicator.
+///
+/// # Errors
+/// [`Refusal`] when it must not.
+pub fn may_be_listed(value: IndicatorValue<'_>, protected: &Protected) -> Result<(), Refusal> {
+    let (value, _) = guarded(value, Role::C2)?;
+    protected.check(&value)
 }
 
 /// A value in the form in which it is listed, and whether that covers less than was written.
