@@ -73,7 +73,7 @@ fn parse_target(text: &str) -> Option<IpAddr> {
 }
 
 /// Whether `address` is one that lists send names to.
-fn is_sink(address: IpAddr) -> bool {
+pub(super) fn is_sink(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_unspecified() || v4.is_loopback() || v4.is_broadcast(),
         IpAddr::V6(v6) => v6.is_unspecified() || v6.is_loopback(),

@@ -69,6 +69,34 @@ pub const BAD_CONFIDENCE: Reason = "bad_confidence";
 pub const BAD_TIME: Reason = "bad_time";
 /// A validity that ends when or before it starts.
 pub const BAD_VALIDITY: Reason = "bad_validity";
+/// `dnsmasq`: neither a directive nor a comment.
+pub const NOT_A_DIRECTIVE: Reason = "not_a_directive";
+/// `spamhaus-drop`: an autonomous system, of which no network is listed.
+pub const NO_NETWORK: Reason = "no_network";
+/// A type of value that the format does not have, or that is newer than this program.
+pub const UNKNOWN_TYPE: Reason = "unknown_type";
+/// `zeek-intel`: the hash of a certificate.
+pub const CERTIFICATE_HASH: Reason = "certificate_hash";
+/// `zeek-intel`: the hash of a public key.
+pub const PUBLIC_KEY_HASH: Reason = "public_key_hash";
+/// `zeek-intel`: the name of a program.
+pub const SOFTWARE: Reason = "software";
+/// `zeek-intel`: the name of a user.
+pub const USER_NAME: Reason = "user_name";
+/// `zeek-intel`: the name of a file.
+pub const FILE_NAME: Reason = "file_name";
+
+/// Why rows are refused that their format has a right to hold, but that no name or address can
+/// say. However many there are, they do not show that a feed is of another format.
+pub(super) const OF_OTHER_KINDS: [Reason; 7] = [
+    HASH,
+    EMAIL,
+    CERTIFICATE_HASH,
+    PUBLIC_KEY_HASH,
+    SOFTWARE,
+    USER_NAME,
+    FILE_NAME,
+];
 
 /// Remark: of a URL with a path only the host is listed, exactly and with low confidence.
 pub const HOST_OF_URL: Reason = "host_of_url";

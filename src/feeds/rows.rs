@@ -180,7 +180,32 @@ impl<'t> Rows<'t> {
         Ok(())
     }
 
-    /// Offers the host of a URL, as what the format says is one. A path says nothing about its host,
+    /// Offers `written`, which the format says is an address, a prefix or a range of addresses.
+    ///
+    /// # Errors
+    /// [`reason::BAD_PREFIX`] when it is a name, else the [`Reason`] when it is nothing, or refused.
+    pub(super) fn offer_network(&mut self, written: &str, facts: &Facts<'_>) -> Result<(), Reason> {
+        let written = value::strip(written);
+        let mut scratch = value::scratch();
+        let detected = value::detect(written, Scope::Exact, &mut scratch)?;
+        match detected.found {
+            Found::One(value @ IndicatorValue::Prefix(_)) => self.take(value, written, facts)?,
+            Found::One(
+                IndicatorValue::Name { .. }
+                | IndicatorValue::Pattern(_)
+                | IndicatorValue::Endpoint { .. },
+            ) => return Err(reason::BAD_PREFIX),
+            Found::Range(mut nets) => {
+                nets.try_for_each(|net| self.take(IndicatorValue::Prefix(net), written, facts))?;
+            }
+        }
+        if let Some(remark) = detected.remark {
+            self.remark(remark);
+        }
+        Ok(())
+    }
+
+    /// Offers the host of a URL, with or without its scheme, as what the format says is one. A path says nothing about its host,
     /// which may be shared by many: unless the URL is the host and no more, only the host itself is
     /// listed, with the tag [`URL_TAG`] and at most [`URL_CONFIDENCE_MAX`].
     ///
@@ -194,7 +219,10 @@ impl<'t> Rows<'t> {
     ) -> Result<(), Reason> {
         let url = value::strip(written);
         let refanged = refang(url);
-        let (_, rest) = refanged.split_once("://").ok_or(reason::URL)?;
+        if refanged.starts_with('/') {
+            return Err(reason::PATH);
+        }
+        let rest = value::after_scheme(&refanged).unwrap_or(&refanged);
         let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(host_end).unwrap_or((rest, ""));
         let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));

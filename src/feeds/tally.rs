@@ -92,7 +92,12 @@ impl Tally {
         if rows == 0 {
             return Err(FeedError::Empty { path });
         }
-        if let (true, Some(first)) = (refused > rows / 2, report.samples.first()) {
+        let of_other_kinds: u64 = reason::OF_OTHER_KINDS
+            .iter()
+            .filter_map(|reason| report.refused.get(reason))
+            .sum();
+        let wrong = refused - of_other_kinds;
+        if let (true, Some(first)) = (wrong > rows / 2, report.samples.first()) {
             return Err(FeedError::TooManyRefused {
                 path,
                 refused,

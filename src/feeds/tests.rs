@@ -1,7 +1,7 @@
 //! Whole feeds: what every format has in common, every way to fail, and real lists.
 
 mod parallel;
-mod real_lists;
+pub(super) mod real_lists;
 
 use std::fs;
 use std::io::Write;
@@ -104,6 +104,14 @@ pub(super) fn check_row(format: FeedFormat, row: &str, expected: Result<&[&str],
         Err(reason) => assert_eq!(report.refused, [(reason, 1)].into(), "row {row:?}"),
     }
     assert_eq!(report.rows, 1, "row {row:?}");
+}
+
+/// Parses any bytes and checks that every row among them is counted once.
+#[track_caller]
+pub(super) fn check_counts(format: FeedFormat, text: &[u8]) {
+    let (report, _) = parse_bytes(text, &options(format), &mut |_| Ok(()));
+    let counted = report.accepted + report.refused_total() + report.ignored;
+    assert_eq!(report.rows, counted, "{text:?}");
 }
 
 /// A directory with one file of these bytes.

@@ -64,7 +64,7 @@ pub fn detect<'a>(
     }
     if shape.colon
         && shape.slash
-        && let Some((_, rest)) = text.split_once("://")
+        && let Some(rest) = after_scheme(text)
     {
         return url(rest, bare, scratch);
     }
@@ -238,6 +238,14 @@ fn single(ip: IpAddr) -> IndicatorValue<'static> {
     IndicatorValue::Prefix(ip.into())
 }
 
+/// What follows the scheme of a URL, if it starts with one. What looks like one further on belongs to
+/// the path or the query and leads elsewhere.
+pub(super) fn after_scheme(text: &str) -> Option<&str> {
+    let in_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let (scheme, rest) = text.split_once("://")?;
+    scheme.bytes().all(in_scheme).then_some(rest)
+}
+
 /// The rest of a URL, after `://`: its host if nothing else is in it.
 fn url<'a>(rest: &'a str, bare: Scope, scratch: &'a mut NameBuf) -> Result<Detected<'a>, Reason> {
     if rest.contains(char::is_whitespace) {
@@ -311,7 +319,10 @@ fn socket<'a>(
 }
 
 /// A port from 1 to 65535, digits only.
-fn parse_port(text: &str) -> Result<u16, Reason> {
+///
+/// # Errors
+/// [`reason::BAD_PORT`] when it is anything else.
+pub(super) fn parse_port(text: &str) -> Result<u16, Reason> {
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(reason::BAD_PORT);
     }
@@ -378,7 +389,7 @@ fn range(first: IpAddr, last: IpAddr) -> Result<Detected<'static>, Reason> {
 }
 
 /// Whether `text` has the length and digits of MD5, SHA-1, SHA-256 or SHA-512.
-fn is_hash(text: &str) -> bool {
+pub(super) fn is_hash(text: &str) -> bool {
     matches!(text.len(), 32 | 40 | 64 | 128) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

@@ -151,6 +151,8 @@ fn a_url_is_its_host_only_when_it_says_no_more() {
     );
     for text in [
         "http://bad.example/a",
+        "bad.example/?u=http://good.example",
+        "bad.example?u=http://good.example/",
         "http://bad.example/?a",
         "http://bad.example?a",
         "http://?a",
