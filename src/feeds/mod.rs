@@ -17,6 +17,7 @@ mod blocks;
 mod crew;
 mod csv;
 mod dnsmasq;
+mod document;
 mod error;
 mod gannet_json;
 mod hosts;

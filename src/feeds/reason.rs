@@ -69,6 +69,20 @@ pub const BAD_CONFIDENCE: Reason = "bad_confidence";
 pub const BAD_TIME: Reason = "bad_time";
 /// A validity that ends when or before it starts.
 pub const BAD_VALIDITY: Reason = "bad_validity";
+/// The entry says that it is of a type that is not known.
+pub const UNKNOWN_TYPE: Reason = "unknown_type";
+/// The entry lists what neither DNS nor flows show: a file, a process, a mail address.
+pub const NOT_NETWORK: Reason = "not_network";
+/// The entry says that it is there for context, not to be looked for.
+pub const NOT_FOR_DETECTION: Reason = "not_for_detection";
+/// `misp`: the entry was deleted.
+pub const DELETED: Reason = "deleted";
+/// `misp`: the entry is so old that every model says it is worth nothing.
+pub const DECAYED: Reason = "decayed";
+/// `stix2`: a pattern that says more than a list of values can.
+pub const UNSUPPORTED_PATTERN: Reason = "unsupported_pattern";
+/// `stix2`: a pattern that does not parse.
+pub const BAD_PATTERN_SYNTAX: Reason = "bad_pattern_syntax";
 
 /// Remark: of a URL with a path only the host is listed, exactly and with low confidence.
 pub const HOST_OF_URL: Reason = "host_of_url";
