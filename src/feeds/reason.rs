@@ -84,6 +84,16 @@ pub const UNSUPPORTED_PATTERN: Reason = "unsupported_pattern";
 /// `stix2`: a pattern that does not parse.
 pub const BAD_PATTERN_SYNTAX: Reason = "bad_pattern_syntax";
 
+/// Reasons that show that a row was understood: however many there are, the feed is of the format
+/// that it is said to be.
+pub(super) const UNDERSTOOD: [Reason; 5] = [
+    NOT_NETWORK,
+    NOT_FOR_DETECTION,
+    DELETED,
+    DECAYED,
+    UNSUPPORTED_PATTERN,
+];
+
 /// Remark: of a URL with a path only the host is listed, exactly and with low confidence.
 pub const HOST_OF_URL: Reason = "host_of_url";
 /// Remark: host bits of a prefix were cleared.

@@ -1,7 +1,7 @@
 //! Whole feeds: what every format has in common, every way to fail, and real lists.
 
 mod parallel;
-mod real_lists;
+pub(super) mod real_lists;
 
 use std::fs;
 use std::io::Write;

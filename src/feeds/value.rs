@@ -311,7 +311,10 @@ fn socket<'a>(
 }
 
 /// A port from 1 to 65535, digits only.
-fn parse_port(text: &str) -> Result<u16, Reason> {
+///
+/// # Errors
+/// [`reason::BAD_PORT`] for everything else.
+pub(super) fn parse_port(text: &str) -> Result<u16, Reason> {
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(reason::BAD_PORT);
     }

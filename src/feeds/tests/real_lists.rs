@@ -6,7 +6,7 @@ use super::*;
 
 /// The path of real lists, if they are there.
 #[expect(clippy::print_stdout, reason = "says why a test proves nothing")]
-pub(super) fn data(name: &str) -> Option<PathBuf> {
+pub(in crate::feeds) fn data(name: &str) -> Option<PathBuf> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/feeds");
     let path = Path::new(root).join(name);
     let there = path.exists();
