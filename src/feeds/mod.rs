@@ -17,6 +17,7 @@ mod blocks;
 mod crew;
 mod csv;
 mod dnsmasq;
+mod document;
 mod error;
 mod gannet_json;
 pub mod gate;
@@ -234,9 +235,11 @@ fn parse_whole(
         return Ok(());
     };
     let (files, of_several) = read::files(job.path)?;
+    // A file of MISP is named after an event.
+    let files_are_families = job.options.format != FeedFormat::Misp;
     for file in &files {
         let input = Input::open(file, tally.bytes(), job.options.bytes_max)?;
-        let family = of_several.then(|| family(file));
+        let family = (of_several && files_are_families).then(|| family(file));
         let options = job.options.in_family(family.as_deref());
         let mut lines = Lines::new(input);
         let mut rows = Rows::new(&mut *take);

@@ -73,8 +73,6 @@ pub const BAD_VALIDITY: Reason = "bad_validity";
 pub const NOT_A_DIRECTIVE: Reason = "not_a_directive";
 /// `spamhaus-drop`: an autonomous system, of which no network is listed.
 pub const NO_NETWORK: Reason = "no_network";
-/// A type of value that the format does not have, or that is newer than this program.
-pub const UNKNOWN_TYPE: Reason = "unknown_type";
 /// `zeek-intel`: the hash of a certificate.
 pub const CERTIFICATE_HASH: Reason = "certificate_hash";
 /// `zeek-intel`: the hash of a public key.
@@ -85,10 +83,24 @@ pub const SOFTWARE: Reason = "software";
 pub const USER_NAME: Reason = "user_name";
 /// `zeek-intel`: the name of a file.
 pub const FILE_NAME: Reason = "file_name";
+/// The entry is of a type that the format does not have, or that is newer than this program.
+pub const UNKNOWN_TYPE: Reason = "unknown_type";
+/// The entry lists what neither DNS nor flows show: a file, a process, a mail address.
+pub const NOT_NETWORK: Reason = "not_network";
+/// The entry says that it is there for context, not to be looked for.
+pub const NOT_FOR_DETECTION: Reason = "not_for_detection";
+/// `misp`: the entry was deleted.
+pub const DELETED: Reason = "deleted";
+/// `misp`: the entry is so old that every model says it is worth nothing.
+pub const DECAYED: Reason = "decayed";
+/// `stix2`: a pattern that says more than a list of values can.
+pub const UNSUPPORTED_PATTERN: Reason = "unsupported_pattern";
+/// `stix2`: a pattern that does not parse.
+pub const BAD_PATTERN_SYNTAX: Reason = "bad_pattern_syntax";
 
-/// Why rows are refused that their format has a right to hold, but that no name or address can
-/// say. However many there are, they do not show that a feed is of another format.
-pub(super) const OF_OTHER_KINDS: [Reason; 7] = [
+/// Reasons that show that a row was understood, and lists what no name or address can say, or what is
+/// not to be looked for: however many there are, the feed is of the format that it is said to be.
+pub(super) const UNDERSTOOD: [Reason; 12] = [
     HASH,
     EMAIL,
     CERTIFICATE_HASH,
@@ -96,6 +108,11 @@ pub(super) const OF_OTHER_KINDS: [Reason; 7] = [
     SOFTWARE,
     USER_NAME,
     FILE_NAME,
+    NOT_NETWORK,
+    NOT_FOR_DETECTION,
+    DELETED,
+    DECAYED,
+    UNSUPPORTED_PATTERN,
 ];
 
 /// Remark: of a URL with a path only the host is listed, exactly and with low confidence.

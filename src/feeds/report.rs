@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::reason::Reason;
+use super::reason::{self, Reason};
 
 /// What a feed held. `rows` = `accepted` + all `refused` + `ignored`, always.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +36,15 @@ impl FeedReport {
     /// Rows that were refused, for whatever reason.
     pub fn refused_total(&self) -> u64 {
         self.refused.values().sum()
+    }
+
+    /// Refused rows that make one doubt the format: those of [`reason::UNDERSTOOD`] do not.
+    pub(super) fn refused_in_doubt(&self) -> u64 {
+        let refused = self.refused.iter();
+        refused
+            .filter(|(reason, _)| !reason::UNDERSTOOD.contains(reason))
+            .map(|(_, count)| count)
+            .sum()
     }
 }
 

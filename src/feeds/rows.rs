@@ -10,7 +10,9 @@ use super::reason::{self, Reason};
 use super::refang::refang;
 use super::report::{FeedReport, RefusedRow};
 use super::value::{self, Found};
-use crate::model::{EventTime, Indicator, IndicatorState, IndicatorValue, Role, Scope};
+use crate::model::{
+    EventTime, Indicator, IndicatorState, IndicatorValue, Role, Scope, parse_address, parse_prefix,
+};
 
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,6 +245,39 @@ impl<'t> Rows<'t> {
         self.take(value, url, &facts)?;
         self.remark(reason::HOST_OF_URL);
         Ok(())
+    }
+
+    /// Offers what the format says is an address or a prefix.
+    ///
+    /// # Errors
+    /// The [`Reason`] when it is none, or refused.
+    pub(super) fn offer_address(&mut self, written: &str, facts: &Facts<'_>) -> Result<(), Reason> {
+        let refanged = refang(value::strip(written));
+        let text = value::strip(&refanged);
+        if parse_address(text).is_err() && parse_prefix(text).is_err() {
+            return Err(reason::BAD_ADDRESS);
+        }
+        self.offer(written, Scope::Exact, facts)
+    }
+
+    /// Offers an address and its port, written apart.
+    ///
+    /// # Errors
+    /// The [`Reason`] when one of them is none, or they are refused.
+    pub(super) fn offer_endpoint(
+        &mut self,
+        address: &str,
+        port: &str,
+        facts: &Facts<'_>,
+    ) -> Result<(), Reason> {
+        let refanged = refang(value::strip(address));
+        if matches!(refanged, Cow::Owned(_)) {
+            self.report.refanged += 1;
+        }
+        let ip = parse_address(value::strip(&refanged)).map_err(|_| reason::BAD_ADDRESS)?;
+        let port = value::parse_port(port.trim())?;
+        let written = format!("{address}|{port}");
+        self.take(IndicatorValue::Endpoint { ip, port }, &written, facts)
     }
 
     /// Hands out one indicator.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::FeedError;
 use super::reason::{self, Reason};
-use super::report::FeedReport;
+use super::report::{FeedReport, RefusedRow};
 
 /// Adds up what is counted of a feed, in order.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub(super) struct Tally {
     /// The file at hand, and how many of its lines were counted.
     file: PathBuf,
     lines: u64,
-    /// Rows and refused rows before that file.
+    /// Rows and doubtful rows before that file.
     before: (u64, u64),
 }
 
@@ -27,7 +27,7 @@ impl Tally {
     pub(super) fn begin_file(&mut self, file: &Path) {
         self.file = file.to_owned();
         self.lines = 0;
-        self.before = (self.report.rows, self.report.refused_total());
+        self.before = (self.report.rows, self.report.refused_in_doubt());
     }
 
     /// Adds what was counted of the next `lines` lines of the file.
@@ -73,7 +73,7 @@ impl Tally {
             return;
         }
         let rows = self.report.rows - self.before.0;
-        let refused = self.report.refused_total() - self.before.1;
+        let refused = self.report.refused_in_doubt() - self.before.1;
         if rows == 0 {
             self.remark(reason::EMPTY_FILE);
         } else if refused > rows / 2 {
@@ -88,16 +88,13 @@ impl Tally {
     pub(super) fn finish(self, path: &Path) -> Result<FeedReport, FeedError> {
         let report = self.report;
         let path = path.to_owned();
-        let (rows, refused) = (report.rows, report.refused_total());
+        let (rows, refused) = (report.rows, report.refused_in_doubt());
         if rows == 0 {
             return Err(FeedError::Empty { path });
         }
-        let of_other_kinds: u64 = reason::OF_OTHER_KINDS
-            .iter()
-            .filter_map(|reason| report.refused.get(reason))
-            .sum();
-        let wrong = refused - of_other_kinds;
-        if let (true, Some(first)) = (wrong > rows / 2, report.samples.first()) {
+        let doubtful = |sample: &&RefusedRow| !reason::UNDERSTOOD.contains(&sample.reason);
+        let first = report.samples.iter().find(doubtful);
+        if let (true, Some(first)) = (refused > rows / 2, first.or(report.samples.first())) {
             return Err(FeedError::TooManyRefused {
                 path,
                 refused,
