@@ -41,6 +41,7 @@ mod tests;
 mod threatfox_json;
 mod value;
 mod zeek_intel;
+mod zip;
 
 use std::path::Path;
 
@@ -126,7 +127,8 @@ impl<'a> ParseOptions<'a> {
     }
 }
 
-/// Parses the feed at `path`: a file (plain, gzip or zstd by its first bytes) or a directory,
+/// Parses the feed at `path`: a file (plain, gzip, zstd or a zip of one file, by its first bytes) or
+/// a directory,
 /// whose regular files are read in the order of their names, hidden ones and subdirectories left
 /// out. Hands each indicator to `take`; when that returns a reason, the row counts as refused
 /// for it.
@@ -251,9 +253,11 @@ fn parse_whole(
 /// (`lumma.txt.gz`: `lumma`).
 fn family(file: &Path) -> String {
     let mut stem = Path::new(file.file_stem().unwrap_or_default());
-    let packed = file
-        .extension()
-        .is_some_and(|extension| extension == "gz" || extension == "zst");
+    let packed = file.extension().is_some_and(|extension| {
+        ["gz", "zst", "zip"]
+            .iter()
+            .any(|packed| extension == *packed)
+    });
     if packed {
         stem = Path::new(stem.file_stem().unwrap_or_default());
     }
