@@ -43,6 +43,7 @@ mod tests;
 mod threatfox_json;
 mod value;
 mod zeek_intel;
+mod zip;
 
 use std::path::Path;
 
@@ -73,7 +74,7 @@ pub struct ParseOptions<'a> {
     pub confidence: u8,
     /// The malware family; `None` for a directory: each file's name without its extensions.
     pub malware: Option<&'a str>,
-    /// What a bare name means; `None`: exact in `hosts`, else the subtree.
+    /// What a bare name means; `None`: what the format means by it.
     pub names: Option<Scope>,
     /// For `csv`: which column holds what.
     pub columns: &'a CsvColumns,
@@ -112,7 +113,7 @@ impl<'a> ParseOptions<'a> {
     /// What a bare name means.
     fn bare(&self) -> Scope {
         self.names.unwrap_or(match self.format {
-            FeedFormat::Hosts | FeedFormat::ZeekIntel => Scope::Exact,
+            FeedFormat::Hosts | FeedFormat::ZeekIntel | FeedFormat::Rpz => Scope::Exact,
             FeedFormat::Plain | FeedFormat::Adblock | FeedFormat::Csv | FeedFormat::GannetJson => {
                 Scope::Subtree
             }
@@ -123,12 +124,13 @@ impl<'a> ParseOptions<'a> {
                 Scope::Subtree
             }
             FeedFormat::FeodoCsv | FeedFormat::SpamhausDrop => Scope::Subtree,
-            FeedFormat::Misp | FeedFormat::Stix2 | FeedFormat::Rpz => Scope::Subtree,
+            FeedFormat::Misp | FeedFormat::Stix2 => Scope::Subtree,
         })
     }
 }
 
-/// Parses the feed at `path`: a file (plain, gzip or zstd by its first bytes) or a directory,
+/// Parses the feed at `path`: a file (plain, gzip, zstd or a zip of one file, by its first bytes) or
+/// a directory,
 /// whose regular files are read in the order of their names, hidden ones and subdirectories left
 /// out. Hands each indicator to `take`; when that returns a reason, the row counts as refused
 /// for it.
@@ -255,9 +257,11 @@ fn parse_whole(
 /// (`lumma.txt.gz`: `lumma`).
 fn family(file: &Path) -> String {
     let mut stem = Path::new(file.file_stem().unwrap_or_default());
-    let packed = file
-        .extension()
-        .is_some_and(|extension| extension == "gz" || extension == "zst");
+    let packed = file.extension().is_some_and(|extension| {
+        ["gz", "zst", "zip"]
+            .iter()
+            .any(|packed| extension == *packed)
+    });
     if packed {
         stem = Path::new(stem.file_stem().unwrap_or_default());
     }

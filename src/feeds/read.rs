@@ -1,18 +1,23 @@
-//! Feed files as bytes: opens, inflates (gzip and zstd by their magic bytes) and refuses what is
-//! not text. Memory is one buffer, whatever the input.
+//! Feed files as bytes: opens, inflates (gzip, zstd and zip by their magic bytes) and refuses what
+//! is not text. Memory is one buffer, whatever the input.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Cursor, ErrorKind, Read};
+use std::io::{self, Cursor, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use super::blocks::LINE_BYTES_MAX;
 use super::error::FeedError;
+use super::zip;
 
 /// What is looked at to tell text from what is not.
 const HEAD_BYTES: usize = 64 * 1024;
 
 /// Room for a head or a longest line, and for reading on in large steps.
 pub(super) const BUFFER_BYTES: usize = 4 * LINE_BYTES_MAX;
+
+/// The largest window that zstd files may ask for, as a power of two: 128 MiB, what the usual tools
+/// take without being told to.
+const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
 /// What web pages and XML start with, lower case.
 const PAGE_STARTS: [&[u8]; 7] = [
@@ -215,10 +220,18 @@ fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
     let mut magic = Vec::with_capacity(4);
     Read::by_ref(&mut file).take(4).read_to_end(&mut magic)?;
     let kind = magic.clone();
+    if matches!(kind.as_slice(), b"PK\x03\x04" | b"PK\x05\x06") {
+        file.rewind()?;
+        return zip::open(file);
+    }
     let whole = Cursor::new(magic).chain(file);
     Ok(match kind.as_slice() {
         [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(whole)),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::Decoder::new(whole)?),
+        [0x28, 0xb5, 0x2f, 0xfd] => {
+            let mut inflated = zstd::Decoder::new(whole)?;
+            inflated.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+            Box::new(inflated)
+        }
         _ => Box::new(whole),
     })
 }

@@ -49,7 +49,7 @@ pub const UNSUPPORTED_RULE: Reason = "unsupported_rule";
 pub const UNSUPPORTED_OPTION: Reason = "unsupported_option";
 /// `csv`: the row ends before the column of the value.
 pub const MISSING_VALUE: Reason = "missing_value";
-/// `csv`: a quote that is never closed, or only after more than 64 KiB.
+/// `csv` and `rpz`: a quote that is never closed, or too far away.
 pub const UNCLOSED_QUOTE: Reason = "unclosed_quote";
 /// `csv`: more columns than any feed has.
 pub const TOO_MANY_COLUMNS: Reason = "too_many_columns";
@@ -114,6 +114,25 @@ pub(super) const UNDERSTOOD: [Reason; 12] = [
     DECAYED,
     UNSUPPORTED_PATTERN,
 ];
+
+/// `rpz`: a parenthesis that is never closed, or was never opened.
+pub const UNBALANCED_PARENTHESES: Reason = "unbalanced_parentheses";
+/// `rpz`: a directive that would read another file or make up rows, or one that does not exist.
+pub const UNSUPPORTED_DIRECTIVE: Reason = "unsupported_directive";
+/// `rpz`: a backslash before what it cannot stand before.
+pub const BAD_ESCAPE: Reason = "bad_escape";
+/// `rpz`: a record that names no owner, and no record before it has one that can be read.
+pub const NO_OWNER: Reason = "no_owner";
+/// `rpz`: a record of a type that no zone has.
+pub const UNKNOWN_TYPE: Reason = "unknown_type";
+/// `rpz`: an owner that is not below the zone's name, or an absolute one when that is not known.
+pub const OUT_OF_ZONE: Reason = "out_of_zone";
+/// `rpz`: a trigger on the client or on the servers of a name, which events do not tell.
+pub const UNSUPPORTED_TRIGGER: Reason = "unsupported_trigger";
+/// `rpz`: a trigger on all names.
+pub const EVERY_NAME: Reason = "every_name";
+/// `rpz`: an action that nobody has defined, or one that has lost its trailing dot.
+pub const BAD_ACTION: Reason = "bad_action";
 
 /// Remark: of a URL with a path only the host is listed, exactly and with low confidence.
 pub const HOST_OF_URL: Reason = "host_of_url";

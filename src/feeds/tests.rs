@@ -1,5 +1,6 @@
 //! Whole feeds: what every format has in common, every way to fail, and real lists.
 
+mod packed;
 mod parallel;
 pub(super) mod real_lists;
 
@@ -13,6 +14,7 @@ use tempfile::TempDir;
 use super::blocks::Blocks;
 use super::*;
 use crate::model::{IndicatorValue, Named};
+pub(super) use packed::{Entry, archive};
 
 /// Options without any of their own.
 pub(super) fn options(format: FeedFormat) -> ParseOptions<'static> {
