@@ -123,8 +123,6 @@ pub const UNSUPPORTED_DIRECTIVE: Reason = "unsupported_directive";
 pub const BAD_ESCAPE: Reason = "bad_escape";
 /// `rpz`: a record that names no owner, and no record before it has one that can be read.
 pub const NO_OWNER: Reason = "no_owner";
-/// `rpz`: a record of a type that no zone has.
-pub const UNKNOWN_TYPE: Reason = "unknown_type";
 /// `rpz`: an owner that is not below the zone's name, or an absolute one when that is not known.
 pub const OUT_OF_ZONE: Reason = "out_of_zone";
 /// `rpz`: a trigger on the client or on the servers of a name, which events do not tell.

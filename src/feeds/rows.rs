@@ -207,9 +207,10 @@ impl<'t> Rows<'t> {
         Ok(())
     }
 
-    /// Offers the host of a URL, with or without its scheme, as what the format says is one. A path says nothing about its host,
-    /// which may be shared by many: unless the URL is the host and no more, only the host itself is
-    /// listed, with the tag [`URL_TAG`] and at most [`URL_CONFIDENCE_MAX`].
+    /// Offers the host of a URL, with or without its scheme, as what the format says is one. A path
+    /// says nothing about its host, which may be shared by many: unless the URL is the host and no
+    /// more, only the host itself is listed, with the tag [`URL_TAG`] and at most
+    /// [`URL_CONFIDENCE_MAX`].
     ///
     /// # Errors
     /// The [`Reason`] when it has no host that can be listed, or that is refused.

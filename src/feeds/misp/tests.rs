@@ -79,7 +79,7 @@ fn every_type_is_what_it_says() {
 
 #[test]
 fn unfit_values_say_why() {
-    check("uri", "/gate.php", Err(reason::URL));
+    check("uri", "/gate.php", Err(reason::PATH));
     check("ip-dst", "bad.example", Err(reason::BAD_ADDRESS));
     check("ip-dst|port", "203.0.113.5", Err(reason::MISSING_VALUE));
     check("ip-dst|port", "203.0.113.5|0", Err(reason::BAD_PORT));
