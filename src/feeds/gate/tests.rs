@@ -113,7 +113,13 @@ fn one_bad_row_among_good_ones_is_refused_by_itself() {
     ];
     assert_eq!(report.refused, expected.into());
     // Without the rules, the rows get through.
-    let open = load_gated(&[rig.feed.clone()], None, &BuildOptions::default(), 1).unwrap();
+    let open = load_gated(
+        std::slice::from_ref(&rig.feed),
+        None,
+        &BuildOptions::default(),
+        1,
+    )
+    .unwrap();
     assert!(lists(&open.loaded.snapshot, "www.google.com"));
     assert!(!lists(&gated.loaded.snapshot, "www.google.com"));
 }
@@ -178,10 +184,24 @@ fn a_copy_that_was_tampered_with_is_not_used() {
     assert!(rig.store.good("feed").is_err());
     fs::remove_file(&rig.feed.path).unwrap();
     let options = BuildOptions::default();
-    assert!(load_gated(&[rig.feed.clone()], Some(&rig.store), &options, 1).is_err());
+    assert!(
+        load_gated(
+            std::slice::from_ref(&rig.feed),
+            Some(&rig.store),
+            &options,
+            1
+        )
+        .is_err()
+    );
     // The feed itself is still good, and makes a new copy.
     rig.write(&names(10));
-    let mut gated = load_gated(&[rig.feed.clone()], Some(&rig.store), &options, 1).unwrap();
+    let mut gated = load_gated(
+        std::slice::from_ref(&rig.feed),
+        Some(&rig.store),
+        &options,
+        1,
+    )
+    .unwrap();
     assert!(gated.passed[0].trouble.contains("not as it was made"));
     gated.keep(&rig.store);
     assert!(rig.store.good("feed").unwrap().is_some());
@@ -193,7 +213,13 @@ fn a_store_that_cannot_be_written_costs_the_copy_and_not_the_feed() {
     rig.write(&names(10));
     fs::write(rig.directory.path().join("store"), "in the way").unwrap();
     let options = BuildOptions::default();
-    let gated = load_gated(&[rig.feed.clone()], Some(&rig.store), &options, 1).unwrap();
+    let gated = load_gated(
+        std::slice::from_ref(&rig.feed),
+        Some(&rig.store),
+        &options,
+        1,
+    )
+    .unwrap();
     assert_eq!(gated.passed[0].version, Version::Current);
     assert!(
         gated.passed[0].trouble.contains("store"),

@@ -54,7 +54,7 @@ pub(in crate::feeds) fn archive(entries: &[Entry<'_>], comment: &[u8]) -> Vec<u8
                 .concat(),
         );
         let sizes = [
-            entry.checksum.unwrap_or(crc.sum()),
+            entry.checksum.unwrap_or_else(|| crc.sum()),
             len(&packed),
             len(entry.text),
         ];
