@@ -1,5 +1,5 @@
-//! Health and metrics over HTTP: `/livez`, `/readyz`, `/metrics`, `/version`. Read-only, and
-//! without personal data. What to answer comes in as plain functions; nothing here knows the
+//! Health, metrics and indicators over HTTP: `/livez`, `/readyz`, `/metrics`, `/version`,
+//! `/v1/feeds`, `/v1/lookup?value=`. Read-only, and without personal data. What to answer comes in as plain functions; nothing here knows the
 //! other parts.
 //!
 //! Bounded: connections, header size, time for a request, time of a connection, time to stop.
@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -50,7 +50,14 @@ pub struct HttpState {
     pub ready: Ask<Readiness>,
     /// The metrics in Prometheus' text format.
     pub metrics: Ask<String>,
+    /// The feeds of the snapshot in use (`gannet.feeds.v1`); none before there is one.
+    pub feeds: Ask<Option<serde_json::Value>>,
+    /// What the snapshot in use knows of a value (`gannet.lookup.v1`); none before there is one.
+    pub lookup: LookUp,
 }
+
+/// As [`Ask`], about a value.
+pub type LookUp = Arc<dyn Fn(&str) -> Option<serde_json::Value> + Send + Sync>;
 
 /// Whether the program does its job, and how it stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -208,6 +215,8 @@ fn router(state: HttpState) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/version", get(version))
+        .route("/v1/feeds", get(feeds))
+        .route("/v1/lookup", get(lookup))
         .with_state(state)
 }
 
@@ -267,6 +276,30 @@ async fn readyz(State(state): State<HttpState>) -> Response {
 async fn metrics(State(state): State<HttpState>) -> Response {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], (state.metrics)()).into_response()
+}
+
+/// What the feeds hold; 503 before there is a snapshot.
+async fn feeds(State(state): State<HttpState>) -> Response {
+    or_not_yet((state.feeds)())
+}
+
+/// What is asked of `/v1/lookup`.
+#[derive(serde::Deserialize)]
+struct Question {
+    value: String,
+}
+
+/// What is known of a value; 400 without one, 503 before there is a snapshot.
+async fn lookup(State(state): State<HttpState>, Query(question): Query<Question>) -> Response {
+    or_not_yet((state.lookup)(&question.value))
+}
+
+/// An answer, or 503 if there is none yet.
+fn or_not_yet(answer: Option<serde_json::Value>) -> Response {
+    match answer {
+        Some(answer) => Json(answer).into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "no snapshot yet\n").into_response(),
+    }
 }
 
 /// Which program this is.

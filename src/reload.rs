@@ -1,17 +1,19 @@
 //! When a snapshot is built anew: exactly one build at a time, beside the snapshot in use, which
 //! stays in use when the build fails.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::config::Config;
 use crate::feeds::gate::{self, Passed};
 use crate::feeds::{LoadError, LoadedFeed};
-use crate::snapshot::{Publisher, SnapshotReader};
+use crate::snapshot::{Protected, Publisher, SnapshotReader};
 
 /// Builds snapshots and publishes them.
 pub struct Reloader {
     config: Config,
+    /// What no feed could list at the last build.
+    protected: Mutex<Arc<Protected>>,
     /// The generation of the last build; held while one builds.
     building: Mutex<u64>,
     /// None before the first snapshot.
@@ -53,6 +55,7 @@ impl Reloader {
     pub fn new(config: Config) -> Self {
         Self {
             config,
+            protected: Mutex::default(),
             building: Mutex::new(0),
             publisher: Mutex::new(None),
         }
@@ -67,6 +70,7 @@ impl Reloader {
             Ok(options) => options,
             Err(error) => return Reload::Failed(vec![error.into()]),
         };
+        *lock(&self.protected) = Arc::clone(&options.protected);
         let store = gate::store(&self.config.gate);
         let feeds = &self.config.feeds;
         let mut gated = match gate::load_gated(feeds, store.as_ref(), &options, *generation + 1) {
@@ -95,6 +99,11 @@ impl Reloader {
             None => *publisher = Some(Publisher::new(snapshot)),
         }
         Reload::Published(Box::new(published))
+    }
+
+    /// What no feed could list at the last build.
+    pub fn protected(&self) -> Arc<Protected> {
+        Arc::clone(&lock(&self.protected))
     }
 
     /// A reader of what is published; none before the first snapshot.

@@ -33,6 +33,95 @@ store = "state/feeds"
 own_names = ["isp.example"]
 "#;
 
+/// The same list in every format: bad.example, and in most of them an address.
+const RENDERINGS: &[(&str, &str)] = &[
+    ("plain", "bad.example\n203.0.113.66\n"),
+    ("hosts", "0.0.0.0 bad.example\n"),
+    ("adblock", "||bad.example^\n"),
+    ("dnsmasq", "address=/bad.example/\n"),
+    ("csv", "value,malware\nbad.example,x\n203.0.113.66,x\n"),
+    (
+        "urlhaus-csv",
+        "# id,dateadded,url,url_status,last_online,threat,tags,urlhaus_link,reporter\n\
+         \"1\",\"2026-01-01 00:00:00\",\"http://bad.example/a\",\"online\",\"\",\"malware_download\",\"elf\",\"https://x.example/\",\"y\"\n",
+    ),
+    (
+        "threatfox-csv",
+        "# \"first_seen_utc\",\"ioc_id\",\"ioc_value\",\"ioc_type\",\"threat_type\",\"fk_malware\",\"malware_alias\",\"malware_printable\",\"last_seen_utc\",\"confidence_level\",\"is_compromised\",\"reference\",\"tags\",\"anonymous\",\"reporter\"\n\
+         \"2026-01-01 00:00:00\", \"1\", \"bad.example\", \"domain\", \"botnet_cc\", \"win.lumma\", \"\", \"Lumma\", \"\", \"100\", \"False\", \"\", \"a\", \"0\", \"y\"\n",
+    ),
+    (
+        "threatfox-json",
+        r#"{"1":[{"ioc_value":"bad.example","ioc_type":"domain","threat_type":"botnet_cc","malware":"win.lumma"}]}"#,
+    ),
+    (
+        "misp",
+        r#"{"Event":{"uuid":"00000000-0000-4000-8000-000000000001","info":"i","Attribute":[{"type":"domain","value":"bad.example","to_ids":true},{"type":"ip-dst","value":"203.0.113.66","to_ids":true}]}}"#,
+    ),
+    (
+        "stix2",
+        r#"{"type":"bundle","id":"bundle--1","objects":[{"type":"indicator","id":"indicator--1","spec_version":"2.1","pattern_type":"stix","pattern":"[domain-name:value = 'bad.example'] OR [ipv4-addr:value = '203.0.113.66']","valid_from":"2026-01-01T00:00:00Z"}]}"#,
+    ),
+    (
+        "rpz",
+        "$ORIGIN rpz.example.\n@ SOA ns.example. a.example. 1 1 1 1 1\n@ NS ns.example.\n\
+         bad.example CNAME .\n32.66.113.0.203.rpz-ip CNAME .\n",
+    ),
+    (
+        "zeek-intel",
+        "#fields\tindicator\tindicator_type\tmeta.source\nbad.example\tIntel::DOMAIN\tx\n\
+         203.0.113.66\tIntel::ADDR\tx\n",
+    ),
+    ("suricata-dataset", "YmFkLmV4YW1wbGU=\n"),
+    ("maltrail", "# Reference: x\nbad.example\n203.0.113.66\n"),
+    (
+        "gannet-json",
+        "{\"schema\":\"gannet.indicator.v1\",\"value\":\"bad.example\"}\n",
+    ),
+];
+
+/// Renderings of addresses alone.
+const ADDRESSES: &[(&str, &str)] = &[
+    (
+        "feodo-csv",
+        "first_seen_utc,dst_ip,dst_port,c2_status,last_online,malware\n\
+         2026-01-01 00:00:00,203.0.113.66,443,online,2026-01-01,X\n",
+    ),
+    ("spamhaus-drop", "203.0.113.0/24 ; SBL1\n"),
+];
+
+#[test]
+fn one_list_matches_the_same_in_every_format() {
+    let directory = TempDir::new().unwrap();
+    let directory = directory.path();
+    let mut config = String::new();
+    let renderings = RENDERINGS.iter().map(|list| (list, "bad.example"));
+    let addresses = ADDRESSES.iter().map(|list| (list, "203.0.113.66:443"));
+    for ((format, text), value) in renderings.chain(addresses) {
+        let file = format!("{format}.feed");
+        fs::write(directory.join(&file), text).unwrap();
+        for format in [format, "auto"] {
+            let feed = format!("{format}:{file}");
+            let ran = gannet(directory, &["lookup", value, "--feed", &feed, "--json"]);
+            assert_eq!(ran.object()["would_match"], true, "{feed}: {}", ran.err);
+        }
+        config.push_str(&format!(
+            "[[feed]]\nname = \"{format}\"\npath = \"{file}\"\nformat = \"{format}\"\nrole = \"c2\"\n"
+        ));
+    }
+    let config = CONFIG.replace("[networks]", &format!("{config}[networks]"));
+    fs::write(directory.join("partner.txt"), names(3)).unwrap();
+    fs::write(directory.join("gannet.toml"), config).unwrap();
+    let (code, listed) = feeds(directory, &["list"]);
+    assert_eq!(code, 0, "{listed}");
+    let feeds = listed["feeds"].as_array().unwrap();
+    assert_eq!(feeds.len(), 1 + RENDERINGS.len() + ADDRESSES.len());
+    for feed in feeds {
+        assert_ne!(feed["indicators"], 0, "{feed}");
+        assert_eq!(feed["refused"], json!({}), "{feed}");
+    }
+}
+
 /// Names of a feed, so many.
 fn names(count: usize) -> String {
     let names = (0..count).map(|at| format!("host{at}.bad.example\n"));

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle as Task;
 
+use super::answers::{lookup_json, refused_by_gate};
 use super::health::Health;
 use super::identify_stage::start_identify;
 use super::match_stage::{MatchStage, MatchStageOptions};
@@ -136,11 +137,14 @@ impl Control {
         let server = Server::bind(http.listen).await?;
         tracing::info!(address = %server.address(), "serving health and metrics");
         let (live, ready) = (Arc::clone(&self.health), Arc::clone(&self.health));
+        let (feeds, reloader) = (Arc::clone(&self.health), Arc::clone(&self.reloader));
         let exporter = self.exporter.clone();
         let state = HttpState {
             live: Arc::new(move || live.live()),
             ready: Arc::new(move || ready.ready()),
             metrics: Arc::new(move || exporter.render()),
+            feeds: Arc::new(move || feeds.feeds()),
+            lookup: Arc::new(move |value| look_up(&reloader, value)),
         };
         Ok((stop, Some(tokio::spawn(server.serve(state, stopped)))))
     }
@@ -149,7 +153,7 @@ impl Control {
     /// takes: nothing is consumed before.
     async fn start(&self, stages: &mut Stages) -> std::io::Result<()> {
         if self.matches() {
-            let observer = ReloadObserver::register(&self.health);
+            let observer = ReloadObserver::register(&self.health, &self.config.feeds);
             while !publish(self.build().await, &observer) {
                 tokio::select! {
                     () = tokio::time::sleep(FEEDS_RETRY) => {}
@@ -255,7 +259,7 @@ impl Control {
     /// Serves signals until one asks to stop, or a stage has ended by itself. A request to
     /// reload that comes while a build runs makes one more build after it.
     async fn serve(&self, signals: &mut Signals, stages: &Stages) {
-        let observer = ReloadObserver::register(&self.health);
+        let observer = ReloadObserver::register(&self.health, &self.config.feeds);
         let mut look_after = tokio::time::interval(RETIRE_EVERY);
         let (mut building, mut asked_again) = (None, false);
         loop {
@@ -314,6 +318,14 @@ impl Control {
         }
         left == 0 && identified
     }
+}
+
+/// What the snapshot in use knows of a value; none before there is one.
+fn look_up(reloader: &Reloader, value: &str) -> Option<serde_json::Value> {
+    let mut reader = reloader.reader()?;
+    let found = reader.current().lookup(value, Some(now()));
+    let gate = refused_by_gate(value, &reloader.protected());
+    Some(lookup_json(value, &found, gate))
 }
 
 /// Tells what a build came to; whether a snapshot was published.

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
+use super::answers::feed_json;
+use crate::config::FeedConfig;
 use crate::feeds::gate::Version;
 use crate::http::{FeedStatus, Readiness, SnapshotStatus};
 use crate::reload::Published;
@@ -21,6 +25,8 @@ pub(super) struct Health {
 #[derive(Default)]
 struct State {
     snapshot: Option<(SnapshotStatus, Instant)>,
+    /// What the feeds of the snapshot in use held.
+    told: Vec<serde_json::Value>,
     feeds: BTreeMap<String, Feed>,
     /// By worker: when it was heard of, and how many partitions it has.
     workers: BTreeMap<usize, (Instant, usize)>,
@@ -50,10 +56,15 @@ impl Health {
         self.state().needs_snapshot = true;
     }
 
-    /// A snapshot was published.
-    pub(super) fn published(&self, published: &Published) {
+    /// A snapshot of these feeds was published.
+    pub(super) fn published(&self, published: &Published, feeds: &[FeedConfig]) {
         let now = Instant::now();
+        let loaded = feeds.iter().zip(&published.feeds).zip(&published.passed);
+        let told = loaded
+            .map(|((feed, loaded), passed)| feed_json(feed, loaded, passed))
+            .collect();
         let mut state = self.state();
+        state.told = told;
         for feed in &published.feeds {
             let entry = state.feeds.entry(feed.name.clone()).or_default();
             *entry = Feed {
@@ -77,6 +88,19 @@ impl Health {
             },
             now,
         ));
+    }
+
+    /// The feeds of the snapshot in use, as `gannet.feeds.v1`; none before there is one.
+    pub(super) fn feeds(&self) -> Option<serde_json::Value> {
+        let state = self.state();
+        let (snapshot, since) = state.snapshot.as_ref()?;
+        Some(json!({
+            "schema": "gannet.feeds.v1",
+            "feeds": state.told,
+            "indicators": snapshot.indicators,
+            "snapshot": {"generation": snapshot.generation, "hash": snapshot.hash},
+            "age_seconds": since.elapsed().as_secs(),
+        }))
     }
 
     /// A load failed: `errors` by feed name.

@@ -1,6 +1,7 @@
 //! The life of the daemon: build every part, start threads and tasks, serve signals, drain in
 //! order. Only here are threads spawned and the clock given out.
 
+mod answers;
 mod control;
 mod demo;
 mod health;
@@ -15,6 +16,7 @@ use crate::config::{Config, NetworksConfig};
 use crate::hits::Orientation;
 use crate::model::{EventTime, Networks};
 
+pub use answers::{changed, feed_json, lookup_json, refused_by_gate};
 pub use demo::{DemoError, DemoOptions, DemoProgress, DemoResult, Tamper, demo};
 pub use match_stage::{MatchStage, MatchStageOptions, Report};
 pub use wanted::wanted_topics;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::chain;
 use super::health::Health;
+use crate::config::FeedConfig;
 use crate::decode::Reject;
 use crate::feeds::gate::Version;
 use crate::model::{Attribution, Named};
@@ -238,12 +239,14 @@ pub(super) struct ReloadObserver {
     snapshot: SnapshotMetrics,
     published: Count,
     failed: Count,
+    feeds: Vec<FeedConfig>,
 }
 
 impl ReloadObserver {
-    /// Looks up the handles.
-    pub(super) fn register(health: &Arc<Health>) -> Self {
+    /// Looks up the handles, for reloads of these feeds.
+    pub(super) fn register(health: &Arc<Health>, feeds: &[FeedConfig]) -> Self {
         Self {
+            feeds: feeds.to_vec(),
             health: Arc::clone(health),
             snapshot: SnapshotMetrics::register(),
             published: Count::register(names::RELOADS, &["ok"]),
@@ -318,6 +321,6 @@ impl ReloadObserver {
                 );
             }
         }
-        self.health.published(published);
+        self.health.published(published, &self.feeds);
     }
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::feed_options::all_of;
 use super::terminal::{self, thousands};
 use super::{FAILED, Outcome, Usage, load_config};
+use crate::app;
 use crate::config::{Config, FeedConfig};
 use crate::feeds::gate::{self, Gated, Store, Version};
 use crate::feeds::{LoadedFeed, ParseOptions, parse};
@@ -111,7 +112,7 @@ fn list(options: &Options) -> Outcome {
             Version::LastGood { reason, .. } => ("held", Some(reason)),
         };
         any_held |= reason.is_some();
-        objects.push(as_json(feed, loaded, state, reason));
+        objects.push(app::feed_json(feed, loaded, passed));
         as_text(&mut text, feed, loaded, state, reason)?;
     }
     let snapshot = &gated.loaded.snapshot;
@@ -146,38 +147,6 @@ fn load(config: &Config) -> anyhow::Result<Gated> {
     gate::load_gated(&config.feeds, store.as_ref(), &options, 1).map_err(|errors| all_of(&errors))
 }
 
-/// One feed of `gannet.feeds.v1`.
-fn as_json(
-    feed: &FeedConfig,
-    loaded: &LoadedFeed,
-    state: &str,
-    reason: Option<&String>,
-) -> serde_json::Value {
-    let report = &loaded.report;
-    json!({
-        "name": feed.name,
-        "format": feed.format.as_str(),
-        "role": feed.role.as_str(),
-        "path": feed.path.display().to_string(),
-        "changed": changed(&feed.path),
-        "state": state,
-        "reason": reason,
-        "rows": report.rows,
-        "accepted": report.accepted,
-        "ignored": report.ignored,
-        "refused": report.refused,
-        "warnings": report.warnings,
-        "indicators": report.indicators,
-        "duplicates": loaded.duplicates,
-        "narrowed": loaded.narrowed,
-        "reserved": loaded.reserved,
-        "samples": report.samples.iter().map(|row| json!({
-            "file": row.file.display().to_string(), "line": row.line,
-            "reason": row.reason, "text": row.text
-        })).collect::<Vec<_>>(),
-    })
-}
-
 /// One feed for people.
 fn as_text(
     text: &mut String,
@@ -198,7 +167,7 @@ fn as_text(
         thousands(report.refused_total()),
         thousands(report.ignored),
         thousands(report.indicators),
-        changed(&feed.path).map_or(String::new(), |at| format!(", changed {at}")),
+        app::changed(&feed.path).map_or(String::new(), |at| format!(", changed {at}")),
     )?;
     if let Some(reason) = reason {
         writeln!(text, "  held back: {reason}")?;
@@ -209,15 +178,6 @@ fn as_text(
         writeln!(text, "  refused {reason}: {}{sample}", thousands(*count))?;
     }
     Ok(())
-}
-
-/// When a file or directory changed last, RFC 3339.
-fn changed(path: &Path) -> Option<String> {
-    let at = std::fs::metadata(path)
-        .and_then(|known| known.modified())
-        .ok()?;
-    let at = jiff::Timestamp::try_from(at).ok()?;
-    Some(format!("{at:.0}"))
 }
 
 /// Says what every feed would add and remove.

@@ -4,15 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::feed_options::{FeedArguments, load_feeds};
 use super::{Outcome, Usage, load_config, terminal};
 use crate::app;
-use crate::encode;
-use crate::feeds::{Found, detect, gate, strip};
-use crate::model::{EventTime, NAME_LEN_MAX, Named, Scope};
-use crate::snapshot::{Lookup, Protected, Refusal, may_be_listed};
+use crate::feeds::gate;
+use crate::model::{EventTime, Named};
+use crate::snapshot::Lookup;
 
 /// The arguments of `gannet lookup`.
 #[derive(clap::Args)]
@@ -59,11 +56,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let loaded = load_feeds(&feeds, options)?;
     for value in &arguments.values {
         let found = loaded.snapshot.lookup(value, Some(at));
-        let gate = refused_by_gate(value, &protected);
+        let gate = app::refused_by_gate(value, &protected);
         if arguments.json {
-            let mut object = as_json(value, &found);
-            object["gate"] = json!(gate);
-            terminal::print_json(&object)?;
+            terminal::print_json(&app::lookup_json(value, &found, gate))?;
         } else {
             let mut text = as_text(value, &found);
             if let (Some(reason), false) = (gate, found.listed) {
@@ -73,48 +68,6 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Why no feed may list a value; `None` if one may, or if it is nothing that could be listed.
-fn refused_by_gate(value: &str, protected: &Protected) -> Option<&'static str> {
-    let mut scratch = [0; NAME_LEN_MAX];
-    let detected = detect(strip(value), Scope::Subtree, &mut scratch).ok()?;
-    let Found::One(value) = detected.found else {
-        return None;
-    };
-    let listed = may_be_listed(value, protected);
-    listed.err().map(Refusal::reason)
-}
-
-/// The `gannet.lookup.v1` object.
-fn as_json(value: &str, found: &Lookup) -> serde_json::Value {
-    let matches: Vec<serde_json::Value> = found
-        .matches
-        .iter()
-        .map(|found| {
-            json!({"kind": found.kind.as_str(), "value": found.value,
-                   "valid_at_event": found.valid_at_event})
-        })
-        .collect();
-    let indicators: Vec<serde_json::Value> = found
-        .matches
-        .iter()
-        .flat_map(|found| &found.indicators)
-        .filter_map(|indicator| {
-            let mut bytes = Vec::new();
-            encode::indicator(indicator, &mut bytes);
-            serde_json::from_slice(&bytes).ok()
-        })
-        .collect();
-    json!({
-        "schema": "gannet.lookup.v1",
-        "value": value,
-        "listed": found.listed,
-        "would_match": found.would_match,
-        "why_not": found.why_not,
-        "matches": matches,
-        "indicators": indicators,
-    })
 }
 
 /// A few lines for a person.

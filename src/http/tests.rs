@@ -82,6 +82,8 @@ fn well() -> HttpState {
             }],
         }),
         metrics: Arc::new(|| "gannet_batches_total 1\n".to_owned()),
+        feeds: Arc::new(|| Some(json!({"feeds": []}))),
+        lookup: Arc::new(|value| Some(json!({ "value": value }))),
     }
 }
 
@@ -99,6 +101,8 @@ fn unwell() -> HttpState {
             ..Readiness::default()
         }),
         metrics: Arc::new(String::new),
+        feeds: Arc::new(|| None),
+        lookup: Arc::new(|_| None),
     }
 }
 
@@ -150,6 +154,25 @@ async fn metrics_are_in_the_text_format() {
     assert_eq!(body, "gannet_batches_total 1\n");
     let (_, body) = server.get("/version").await;
     assert!(body.contains(env!("CARGO_PKG_VERSION")), "{body}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn feeds_and_values_are_told_once_there_is_a_snapshot() {
+    let server = Running::start(well()).await;
+    let (_, body) = server.get("/v1/feeds").await;
+    assert_eq!(body, r#"{"feeds":[]}"#);
+    let (_, body) = server.get("/v1/lookup?value=203.0.113.66%3A443").await;
+    assert_eq!(body, r#"{"value":"203.0.113.66:443"}"#);
+    let (head, _) = server.get("/v1/lookup").await;
+    assert!(head.starts_with("http/1.1 400"), "{head}");
+    server.stop().await;
+    let server = Running::start(unwell()).await;
+    for path in ["/v1/feeds", "/v1/lookup?value=a.example"] {
+        let (head, body) = server.get(path).await;
+        assert!(head.starts_with("http/1.1 503"), "{head}");
+        assert_eq!(body, "no snapshot yet\n");
+    }
     server.stop().await;
 }
 
