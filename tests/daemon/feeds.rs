@@ -54,6 +54,15 @@ fn a_new_feed_takes_over_and_a_broken_one_changes_nothing() {
     let mut gannet = setup.start(&["--role", "match"]);
     gannet.await_assigned();
     await_generation(&mut gannet, 1);
+    for (value, expected) in [("www.bad.example", true), ("worse.test", false)] {
+        let path = format!("/v1/lookup?value={value}");
+        let answer = gannet.get(&path).expect("it answers");
+        let body: serde_json::Value = serde_json::from_str(&answer.body).expect("it is JSON");
+        assert_eq!(body["would_match"], expected, "{body}");
+    }
+    let told = gannet.get("/v1/feeds").expect("it answers");
+    let told: serde_json::Value = serde_json::from_str(&told.body).expect("it is JSON");
+    assert_eq!(told["feeds"][0]["indicators"], 1, "{told}");
     ask(&setup, &["bad.example", "worse.test"]);
     let first = ("bad.example".to_owned(), 1);
     assert_eq!(hits(&setup), std::slice::from_ref(&first));
