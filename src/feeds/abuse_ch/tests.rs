@@ -103,8 +103,18 @@ fn wrong_rows_of_urls_are_refused() {
         reason::BAD_TIME,
     );
     check("\"7\",\"\",\"http://bad..example/a\"", "empty_label");
-    check("\"7\",\"\",\"/a\"", reason::PATH);
-    check("\"7\",\"\",\"http://bad.example/a", reason::UNCLOSED_QUOTE);
+    // A quote that stays open takes the rest of the file along.
+    let text = format!("{URLHAUS}\"7\",\"\",\"http://bad.example/a\n\n# END\n");
+    let (_, report) = rows_of(FeedFormat::UrlhausCsv, &text);
+    assert_eq!(report.refused, [(reason::UNCLOSED_QUOTE, 3)].into());
+}
+
+#[test]
+fn a_quote_that_is_never_closed_costs_the_lines_that_it_swallows() {
+    let text = format!("{URLHAUS}\"7\",\"\",\"http://bad.example/a\n\"8\",\"\",\"x\n");
+    let (found, report) = rows_of(FeedFormat::UrlhausCsv, &text);
+    assert_eq!(found, [""; 0]);
+    assert_eq!(report.refused, [(reason::UNCLOSED_QUOTE, 2)].into());
 }
 
 #[test]
