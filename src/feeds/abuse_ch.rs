@@ -1,45 +1,313 @@
-//! `abuse_ch`
+//! `urlhaus-csv`, `threatfox-csv` and `feodo-csv`: the CSV exports of abuse.ch. Columns have come and
+//! gone over the years, so that all are found by their names; the first two have their header in a
+//! comment. That something is offline does not take it off its list.
+
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
 
 use super::ParseOptions;
 use super::blocks::Lines;
+use super::csv::{self, Record, Table};
 use super::error::FeedError;
-use super::rows::Rows;
+use super::reason::{self, Reason};
+use super::rows::{Facts, Row, Rows, Tags};
+use super::value;
+use crate::model::{IndicatorValue, Role, parse_address};
 
-/// Parses a whole file.
+/// Parses a whole file of URLs.
 ///
 /// # Errors
-/// [`FeedError`] when the file cannot be used.
+/// [`FeedError`] `Read` or `TooLarge`, and `Column` when the header is not what it should be.
 pub(super) fn parse_urlhaus(
     lines: &mut Lines,
     options: &ParseOptions<'_>,
     rows: &mut Rows<'_>,
 ) -> Result<(), FeedError> {
-    let _ = (lines, options, rows);
-    Ok(())
+    let table = Table {
+        delimiter: b',',
+        find: UrlColumns::find,
+        parse_row: |record: &Record, columns: &UrlColumns, rows: &mut Rows<'_>| {
+            parse_url_row(record, columns, options, rows)
+        },
+    };
+    table.parse(lines, rows)
 }
 
-/// Parses a whole file.
+/// Parses a whole file of indicators of any kind.
 ///
 /// # Errors
-/// [`FeedError`] when the file cannot be used.
+/// [`FeedError`] `Read` or `TooLarge`, and `Column` when the header is not what it should be.
 pub(super) fn parse_threatfox(
     lines: &mut Lines,
     options: &ParseOptions<'_>,
     rows: &mut Rows<'_>,
 ) -> Result<(), FeedError> {
-    let _ = (lines, options, rows);
-    Ok(())
+    let table = Table {
+        delimiter: b',',
+        find: IndicatorColumns::find,
+        parse_row: |record: &Record, columns: &IndicatorColumns, rows: &mut Rows<'_>| {
+            parse_indicator_row(record, columns, options, rows)
+        },
+    };
+    table.parse(lines, rows)
 }
 
-/// Parses a whole file.
+/// Parses a whole file of command and control servers.
 ///
 /// # Errors
-/// [`FeedError`] when the file cannot be used.
+/// [`FeedError`] `Read` or `TooLarge`, and `Column` when the header is not what it should be.
 pub(super) fn parse_feodo(
     lines: &mut Lines,
     options: &ParseOptions<'_>,
     rows: &mut Rows<'_>,
 ) -> Result<(), FeedError> {
-    let _ = (lines, options, rows);
-    Ok(())
+    let table = Table {
+        delimiter: b',',
+        find: ServerColumns::find,
+        parse_row: |record: &Record, columns: &ServerColumns, rows: &mut Rows<'_>| {
+            parse_server_row(record, columns, options, rows)
+        },
+    };
+    table.parse(lines, rows)
+}
+
+/// The columns of URLhaus, from 0.
+struct UrlColumns {
+    /// The URL.
+    url: usize,
+    /// The id.
+    id: Option<usize>,
+    /// When it was added.
+    added: Option<usize>,
+    /// Tags.
+    tags: Option<usize>,
+    /// A link.
+    link: Option<usize>,
+}
+
+impl UrlColumns {
+    /// Finds the columns in `header`.
+    ///
+    /// # Errors
+    /// The name of the first missing column.
+    fn find(header: &Record) -> Result<Self, String> {
+        Ok(Self {
+            url: needed(header, "url")?,
+            id: position(header, "id"),
+            added: position(header, "dateadded"),
+            tags: position(header, "tags"),
+            link: position(header, "urlhaus_link"),
+        })
+    }
+}
+
+/// Parses one row of URLhaus.
+///
+/// # Errors
+/// The [`Reason`] when the row is refused.
+fn parse_url_row(
+    record: &Record,
+    columns: &UrlColumns,
+    options: &ParseOptions<'_>,
+    rows: &mut Rows<'_>,
+) -> Result<Row, Reason> {
+    let url = record.cell(columns.url)?.ok_or(reason::MISSING_VALUE)?;
+    let tags = cell(record, columns.tags)?.unwrap_or_default();
+    let tags = Tags::of(tags.split(','));
+    let added = cell(record, columns.added)?;
+    let facts = Facts {
+        id: cell(record, columns.id)?,
+        valid_from: added.map(csv::parse_time).transpose()?,
+        reference: cell(record, columns.link)?,
+        tags: tags.kept(),
+        ..Facts::of(options)
+    };
+    rows.offer_url(url, options.bare(), &facts)?;
+    if tags.dropped() {
+        rows.remark(reason::TAGS_DROPPED);
+    }
+    Ok(Row::Accepted)
+}
+
+/// The columns of ThreatFox, from 0.
+struct IndicatorColumns {
+    /// The indicator.
+    value: usize,
+    /// Its type.
+    kind: usize,
+    /// The id.
+    id: Option<usize>,
+    /// What it is used for.
+    threat: Option<usize>,
+    /// The malware family.
+    malware: Option<usize>,
+    /// When it was seen first.
+    first_seen: Option<usize>,
+    /// 0 to 100.
+    confidence: Option<usize>,
+    /// Whether the host belongs to someone else, who does not know.
+    compromised: Option<usize>,
+    /// A link.
+    reference: Option<usize>,
+    /// Tags.
+    tags: Option<usize>,
+}
+
+impl IndicatorColumns {
+    /// Finds the columns in `header`.
+    ///
+    /// # Errors
+    /// The name of the first missing column.
+    fn find(header: &Record) -> Result<Self, String> {
+        Ok(Self {
+            value: needed(header, "ioc_value")?,
+            kind: needed(header, "ioc_type")?,
+            id: position(header, "ioc_id"),
+            threat: position(header, "threat_type"),
+            malware: position(header, "fk_malware"),
+            first_seen: position(header, "first_seen_utc"),
+            confidence: position(header, "confidence_level"),
+            compromised: position(header, "is_compromised"),
+            reference: position(header, "reference"),
+            tags: position(header, "tags"),
+        })
+    }
+}
+
+/// The tag of an indicator whose host belongs to someone who does not know.
+const COMPROMISED_TAG: &str = "compromised";
+
+/// Parses one row of ThreatFox.
+///
+/// # Errors
+/// The [`Reason`] when the row is refused.
+fn parse_indicator_row(
+    record: &Record,
+    columns: &IndicatorColumns,
+    options: &ParseOptions<'_>,
+    rows: &mut Rows<'_>,
+) -> Result<Row, Reason> {
+    let value = record.cell(columns.value)?.ok_or(reason::MISSING_VALUE)?;
+    let kind = record.cell(columns.kind)?.ok_or(reason::MISSING_VALUE)?;
+    let compromised = cell(record, columns.compromised)?;
+    let compromised = compromised.is_some_and(|word| word.eq_ignore_ascii_case("true"));
+    let written_tags = cell(record, columns.tags)?.unwrap_or_default();
+    let own_tag = compromised.then_some(COMPROMISED_TAG);
+    let tags = Tags::of(own_tag.into_iter().chain(written_tags.split(',')));
+    let usual = Facts::of(options);
+    let confidence = cell(record, columns.confidence)?.map(csv::parse_confidence);
+    let first_seen = cell(record, columns.first_seen)?.map(csv::parse_time);
+    let facts = Facts {
+        id: cell(record, columns.id)?,
+        role: cell(record, columns.threat)?
+            .and_then(role)
+            .unwrap_or(usual.role),
+        malware: cell(record, columns.malware)?.or(usual.malware),
+        confidence: confidence.transpose()?.unwrap_or(usual.confidence),
+        valid_from: first_seen.transpose()?,
+        reference: cell(record, columns.reference)?,
+        tags: tags.kept(),
+        ..usual
+    };
+    match kind {
+        "domain" | "ip:port" => rows.offer(value, options.bare(), &facts)?,
+        "url" => rows.offer_url(value, options.bare(), &facts)?,
+        hash if hash.ends_with("_hash") => return Err(reason::HASH),
+        _ => return Err(reason::UNKNOWN_TYPE),
+    }
+    if tags.dropped() {
+        rows.remark(reason::TAGS_DROPPED);
+    }
+    Ok(Row::Accepted)
+}
+
+/// The role that a type of threat comes to; none for one that is unknown. Skimmers are what phishing is:
+/// pages that take what is typed into them.
+fn role(threat: &str) -> Option<Role> {
+    match threat {
+        "botnet_cc" => Some(Role::C2),
+        "payload_delivery" | "payload" => Some(Role::Payload),
+        "cc_skimming" => Some(Role::Phishing),
+        _ => None,
+    }
+}
+
+/// The columns of the Feodo Tracker, from 0.
+struct ServerColumns {
+    /// The address.
+    address: usize,
+    /// The port.
+    port: Option<usize>,
+    /// The malware family.
+    malware: Option<usize>,
+    /// When it was seen first.
+    first_seen: Option<usize>,
+}
+
+impl ServerColumns {
+    /// Finds the columns in `header`.
+    ///
+    /// # Errors
+    /// The name of the first missing column.
+    fn find(header: &Record) -> Result<Self, String> {
+        Ok(Self {
+            address: needed(header, "dst_ip")?,
+            port: position(header, "dst_port"),
+            malware: position(header, "malware"),
+            first_seen: position(header, "first_seen_utc"),
+        })
+    }
+}
+
+/// Parses one row of the Feodo Tracker.
+///
+/// # Errors
+/// The [`Reason`] when the row is refused.
+fn parse_server_row(
+    record: &Record,
+    columns: &ServerColumns,
+    options: &ParseOptions<'_>,
+    rows: &mut Rows<'_>,
+) -> Result<Row, Reason> {
+    let written = record.cell(columns.address)?.ok_or(reason::MISSING_VALUE)?;
+    let ip: IpAddr = parse_address(written).map_err(|_| reason::BAD_ADDRESS)?;
+    let port = cell(record, columns.port)?.map(value::parse_port);
+    let value = match port.transpose()? {
+        Some(port) => IndicatorValue::Endpoint { ip, port },
+        None => IndicatorValue::Prefix(ip.into()),
+    };
+    let usual = Facts::of(options);
+    let first_seen = cell(record, columns.first_seen)?.map(csv::parse_time);
+    let facts = Facts {
+        malware: cell(record, columns.malware)?.or(usual.malware),
+        valid_from: first_seen.transpose()?,
+        ..usual
+    };
+    rows.take(value, &value.to_string(), &facts)?;
+    Ok(Row::Accepted)
+}
+
+/// The position of the column `name` in `header`.
+fn position(header: &Record, name: &str) -> Option<usize> {
+    header
+        .cells()
+        .position(|cell| cell.eq_ignore_ascii_case(name))
+}
+
+/// The position of the column `name`, which no file can do without.
+///
+/// # Errors
+/// Its name when `header` lacks it.
+fn needed(header: &Record, name: &str) -> Result<usize, String> {
+    position(header, name).ok_or_else(|| name.to_owned())
+}
+
+/// The cell in a column that there may be.
+///
+/// # Errors
+/// [`reason::NOT_UTF8`] when it is not text.
+fn cell(record: &Record, column: Option<usize>) -> Result<Option<&str>, Reason> {
+    column.map_or(Ok(None), |column| record.cell(column))
 }

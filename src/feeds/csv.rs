@@ -3,6 +3,7 @@
 
 mod columns;
 mod record;
+mod spaces;
 #[cfg(test)]
 mod tests;
 
@@ -12,8 +13,10 @@ use super::error::FeedError;
 use super::reason::{self, Reason};
 use super::rows::{Facts, Row, Rows, Tags};
 use crate::model::{EventTime, IndicatorState, Named, Role};
+pub(super) use record::Record;
+
 use columns::Columns;
-use record::{Fed, Record};
+use record::Fed;
 
 /// Parses a whole file.
 ///
@@ -24,46 +27,78 @@ pub(super) fn parse(
     options: &ParseOptions<'_>,
     rows: &mut Rows<'_>,
 ) -> Result<(), FeedError> {
-    let mut record = Record::new(options.columns.delimiter.unwrap_or(b','), LINE_BYTES_MAX);
-    let mut columns: Option<Columns> = None;
-    let mut first = true;
-    while let Some(read) = read_record(lines, &mut record)? {
-        let line = Line {
-            number: read.number,
-            bytes: record.raw(),
-            too_long: false,
-        };
-        if let Err(reason) = read.outcome {
-            rows.count_refused(line, reason, read.n_lines);
-            continue;
-        }
-        if read.comment {
-            columns = Columns::find(&record, options.columns).ok().or(columns);
-            continue;
-        }
-        if first {
-            first = false;
-            match Columns::find(&record, options.columns) {
-                Ok(found) => {
-                    columns = Some(found);
-                    continue;
+    let table = Table {
+        delimiter: options.columns.delimiter.unwrap_or(b','),
+        find: |header: &Record| Columns::find(header, options.columns),
+        parse_row: |record: &Record, columns: &Columns, rows: &mut Rows<'_>| {
+            parse_row(record, columns, options, rows)
+        },
+    };
+    table.parse(lines, rows)
+}
+
+/// How a file of named columns is read: `find` finds the columns in a header or names the first that
+/// is missing, `parse_row` parses a row by them.
+pub(super) struct Table<F, P> {
+    /// What separates cells.
+    pub(super) delimiter: u8,
+    /// Finds the columns.
+    pub(super) find: F,
+    /// Parses a row.
+    pub(super) parse_row: P,
+}
+
+impl<F, P> Table<F, P> {
+    /// Parses a whole file. Any comment may be the header, and so may the first row.
+    ///
+    /// # Errors
+    /// [`FeedError`] `Read` or `TooLarge`, and `Column` when there is no header.
+    pub(super) fn parse<C>(&self, lines: &mut Lines, rows: &mut Rows<'_>) -> Result<(), FeedError>
+    where
+        F: Fn(&Record) -> Result<C, String>,
+        P: Fn(&Record, &C, &mut Rows<'_>) -> Result<Row, Reason>,
+    {
+        let mut record = Record::new(self.delimiter, LINE_BYTES_MAX);
+        let mut columns: Option<C> = None;
+        let mut first = true;
+        while let Some(read) = read_record(lines, &mut record)? {
+            let line = Line {
+                number: read.number,
+                bytes: record.raw(),
+                too_long: false,
+            };
+            if let Err(reason) = read.outcome {
+                rows.count_refused(line, reason, read.n_lines);
+                continue;
+            }
+            if read.comment {
+                columns = (self.find)(&record).ok().or(columns);
+                continue;
+            }
+            if first {
+                first = false;
+                match (self.find)(&record) {
+                    Ok(found) => {
+                        columns = Some(found);
+                        continue;
+                    }
+                    Err(missing) if columns.is_none() => {
+                        return Err(FeedError::Column {
+                            path: lines.path().to_owned(),
+                            name: missing,
+                            known: record.cells().collect::<Vec<_>>().join(", "),
+                        });
+                    }
+                    Err(_) => {}
                 }
-                Err(missing) if columns.is_none() => {
-                    return Err(FeedError::Column {
-                        path: lines.path().to_owned(),
-                        name: missing,
-                        known: record.cells().collect::<Vec<_>>().join(", "),
-                    });
-                }
-                Err(_) => {}
+            }
+            if let Some(columns) = &columns {
+                let outcome = (self.parse_row)(&record, columns, rows);
+                rows.count(line, outcome);
             }
         }
-        if let Some(columns) = &columns {
-            let outcome = parse_row(&record, columns, options, rows);
-            rows.count(line, outcome);
-        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// What was read into the record.
@@ -148,11 +183,7 @@ fn parse_row(
         facts.role = Role::from_name(&role.to_ascii_lowercase()).map_err(|_| reason::BAD_ROLE)?;
     }
     if let Some(confidence) = cell(columns.confidence)? {
-        facts.confidence = confidence
-            .parse()
-            .ok()
-            .filter(|&confidence| confidence <= 100)
-            .ok_or(reason::BAD_CONFIDENCE)?;
+        facts.confidence = parse_confidence(confidence)?;
     }
     facts.check_validity()?;
     rows.offer(value, options.bare(), &facts)?;
@@ -160,6 +191,17 @@ fn parse_row(
         rows.remark(reason::TAGS_DROPPED);
     }
     Ok(Row::Accepted)
+}
+
+/// 0 to 100.
+///
+/// # Errors
+/// [`reason::BAD_CONFIDENCE`] when it is anything else.
+pub(super) fn parse_confidence(text: &str) -> Result<u8, Reason> {
+    text.parse()
+        .ok()
+        .filter(|&confidence| confidence <= 100)
+        .ok_or(reason::BAD_CONFIDENCE)
 }
 
 /// RFC 3339, or `YYYY-MM-DD[ HH:MM:SS[ UTC]]` in UTC.

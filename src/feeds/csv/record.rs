@@ -2,6 +2,7 @@
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 
+use super::spaces::without_spaces;
 use crate::feeds::reason::{self, Reason};
 
 /// Most cells of a row.
@@ -11,7 +12,7 @@ const CELLS_MAX: usize = 256;
 const SHOWN_BYTES: usize = 512;
 
 /// A row, fed line by line.
-pub(super) struct Record {
+pub(in crate::feeds) struct Record {
     /// Finds cells; remembers an open quote from line to line.
     reader: Reader,
     /// The row as written, up to its most bytes.
@@ -26,6 +27,10 @@ pub(super) struct Record {
     ends: [usize; CELLS_MAX],
     /// How many cells there are.
     n_cells: usize,
+    /// What separates cells.
+    delimiter: u8,
+    /// Whether the next line starts inside quotes.
+    open: bool,
 }
 
 /// What a record is after another line.
@@ -55,6 +60,8 @@ impl Record {
             text_len: 0,
             ends: [0; CELLS_MAX],
             n_cells: 0,
+            delimiter,
+            open: false,
         }
     }
 
@@ -64,6 +71,7 @@ impl Record {
         self.raw.clear();
         self.text_len = 0;
         self.n_cells = 0;
+        self.open = false;
     }
 
     /// Adds a line, without its line feed.
@@ -82,11 +90,13 @@ impl Record {
             .raw
             .get(self.raw.len() - line.len() - 1..)
             .unwrap_or_default();
+        let input = without_spaces(input, self.delimiter, self.open);
         let text = self.text.get_mut(self.text_len..).unwrap_or_default();
         let ends = self.ends.get_mut(self.n_cells..).unwrap_or_default();
-        let (result, _, n_text, n_ends) = self.reader.read_record(input, text, ends);
+        let (result, _, n_text, n_ends) = self.reader.read_record(&input, text, ends);
         self.text_len += n_text;
         self.n_cells += n_ends;
+        self.open = matches!(result, ReadRecordResult::InputEmpty);
         match result {
             ReadRecordResult::InputEmpty => Fed::Open,
             ReadRecordResult::OutputFull => Fed::TooLong,
@@ -105,7 +115,7 @@ impl Record {
     ///
     /// # Errors
     /// [`reason::NOT_UTF8`] when it is not text.
-    pub(super) fn cell(&self, column: usize) -> Result<Option<&str>, Reason> {
+    pub(in crate::feeds) fn cell(&self, column: usize) -> Result<Option<&str>, Reason> {
         let Some(bytes) = self.cell_bytes(column) else {
             return Ok(None);
         };
@@ -115,7 +125,7 @@ impl Record {
     }
 
     /// All cells, trimmed; what is not text is left out.
-    pub(super) fn cells(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::feeds) fn cells(&self) -> impl Iterator<Item = &str> {
         (0..self.n_cells).map(|column| {
             let bytes = self.cell_bytes(column).unwrap_or_default();
             trim(std::str::from_utf8(bytes).unwrap_or_default())
