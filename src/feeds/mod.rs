@@ -72,7 +72,8 @@ pub struct ParseOptions<'a> {
     pub confidence: u8,
     /// The malware family; `None` for a directory: each file's name without its extensions.
     pub malware: Option<&'a str>,
-    /// What a bare name means; `None`: exact in `hosts`, else the subtree.
+    /// What a bare name means; `None`: exact in `hosts`, `zeek-intel` and `stix2`, else
+    /// the subtree.
     pub names: Option<Scope>,
     /// For `csv`: which column holds what.
     pub columns: &'a CsvColumns,
@@ -111,7 +112,7 @@ impl<'a> ParseOptions<'a> {
     /// What a bare name means.
     fn bare(&self) -> Scope {
         self.names.unwrap_or(match self.format {
-            FeedFormat::Hosts | FeedFormat::ZeekIntel => Scope::Exact,
+            FeedFormat::Hosts | FeedFormat::ZeekIntel | FeedFormat::Stix2 => Scope::Exact,
             FeedFormat::Plain | FeedFormat::Adblock | FeedFormat::Csv | FeedFormat::GannetJson => {
                 Scope::Subtree
             }
@@ -122,7 +123,7 @@ impl<'a> ParseOptions<'a> {
                 Scope::Subtree
             }
             FeedFormat::FeodoCsv | FeedFormat::SpamhausDrop => Scope::Subtree,
-            FeedFormat::Misp | FeedFormat::Stix2 | FeedFormat::Rpz => Scope::Subtree,
+            FeedFormat::Misp | FeedFormat::Rpz => Scope::Subtree,
         })
     }
 }
