@@ -21,8 +21,8 @@ use super::{Usage, terminal};
 /// Feeds on a command line.
 #[derive(clap::Args, Debug)]
 pub(super) struct FeedArguments {
-    /// A feed: plain, hosts, adblock, csv or gannet-json, by default by the name's ending, else
-    /// plain. A directory is read file by file. Repeatable.
+    /// A feed, in one of the formats that the README names; without one csv or gannet-json by the
+    /// name's ending, else plain. A directory is read file by file. Repeatable.
     #[arg(long = "feed", value_name = "[FORMAT:]PATH")]
     pub(super) feeds: Vec<OsString>,
 

@@ -113,7 +113,8 @@ impl<'a> ParseOptions<'a> {
     /// What a bare name means.
     fn bare(&self) -> Scope {
         self.names.unwrap_or(match self.format {
-            FeedFormat::Hosts | FeedFormat::ZeekIntel | FeedFormat::Rpz => Scope::Exact,
+            FeedFormat::Hosts | FeedFormat::ZeekIntel => Scope::Exact,
+            FeedFormat::Rpz | FeedFormat::Stix2 => Scope::Exact,
             FeedFormat::Plain | FeedFormat::Adblock | FeedFormat::Csv | FeedFormat::GannetJson => {
                 Scope::Subtree
             }
@@ -124,7 +125,7 @@ impl<'a> ParseOptions<'a> {
                 Scope::Subtree
             }
             FeedFormat::FeodoCsv | FeedFormat::SpamhausDrop => Scope::Subtree,
-            FeedFormat::Misp | FeedFormat::Stix2 => Scope::Subtree,
+            FeedFormat::Misp => Scope::Subtree,
         })
     }
 }

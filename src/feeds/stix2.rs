@@ -1,19 +1,136 @@
-//! `stix2`
+//! `stix2`: the indicators of a bundle, of a list of objects, or of objects one a line. Other objects
+//! list nothing; those that say which malware an indicator indicates are looked at before.
+//!
+//! An object may be there in several versions: only the newest of one file counts, wherever it
+//! stands.
+
+mod graph;
+mod indicator;
+mod pattern;
+#[cfg(test)]
+mod tests;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::ParseOptions;
 use super::blocks::Lines;
+use super::document::{Document, Field, each_entry, is_list, object};
 use super::error::FeedError;
+use super::reason;
 use super::rows::Rows;
+use graph::Graph;
+
+/// What stands around objects.
+#[derive(Deserialize)]
+struct Around<'d> {
+    /// `bundle`, or the type of an object; the envelope of a server has none.
+    #[serde(borrow, default, rename = "type")]
+    kind: Field<'d>,
+    /// The objects.
+    #[serde(borrow, default)]
+    objects: Field<'d>,
+}
 
 /// Parses a whole file.
 ///
 /// # Errors
-/// [`FeedError`] when the file cannot be used.
+/// [`FeedError`] `Read` or `TooLarge`, and `Document` when it is not whole, or not objects in any of
+/// the ways above.
 pub(super) fn parse(
     lines: &mut Lines,
     options: &ParseOptions<'_>,
     rows: &mut Rows<'_>,
 ) -> Result<(), FeedError> {
-    let _ = (lines, options, rows);
+    let document = Document::read(lines)?;
+    let parts = match document.root() {
+        Ok(None) => return Ok(()),
+        Ok(Some(root)) => Parts::One(root),
+        Err(_) if starts_with_an_object(&document) => Parts::Lines(document.text()),
+        Err(error) => return Err(error),
+    };
+    if let Parts::One(root) = parts {
+        check_root(root).map_err(|problem| document.error(1, problem.to_owned()))?;
+    }
+    let mut graph = Graph::default();
+    parts.each(&mut |entry| {
+        if let Ok(entry) = entry {
+            graph.add(entry);
+        }
+    });
+    let mut places = document.places();
+    parts.each(&mut |entry| {
+        let (line, outcome) = match entry {
+            Ok(entry) => {
+                let line = places.line(entry);
+                (line, indicator::take(entry, &graph, options, rows))
+            }
+            Err(text) => (places.line_of(text), Err(reason::BAD_JSON)),
+        };
+        rows.count(line, outcome);
+    });
     Ok(())
+}
+
+/// Whether a value is, or holds, objects.
+///
+/// # Errors
+/// What is wrong with it.
+fn check_root(root: &RawValue) -> Result<(), &'static str> {
+    if is_list(root) {
+        return Ok(());
+    }
+    let around: Around<'_> = object(root).map_err(|_| "neither objects nor a list of them")?;
+    if around.kind.is_none() && around.objects.is_none() {
+        return Err("an object without a type that holds no objects");
+    }
+    Ok(())
+}
+
+/// Whether the first line that is not blank is an object by itself.
+fn starts_with_an_object(document: &Document) -> bool {
+    let mut lines = document.text().lines().map(str::trim);
+    let first = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    first.starts_with('{') && serde_json::from_str::<&RawValue>(first).is_ok()
+}
+
+/// What a file is made of.
+#[derive(Clone, Copy)]
+enum Parts<'d> {
+    /// One value.
+    One(&'d RawValue),
+    /// Values, one a line.
+    Lines(&'d str),
+}
+
+impl<'d> Parts<'d> {
+    /// Hands out every object, and every line that is none.
+    fn each(self, each: &mut dyn FnMut(Result<&'d RawValue, &'d str>)) {
+        match self {
+            Self::One(root) => each_object(root, each),
+            Self::Lines(text) => {
+                let lines = text.lines().map(str::trim);
+                for line in lines.filter(|line| !line.is_empty()) {
+                    match serde_json::from_str(line) {
+                        Ok(value) => each_object(value, each),
+                        Err(_) => each(Err(line)),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Hands out the objects in `value`, or `value` if it is none of what holds objects.
+fn each_object<'d>(value: &'d RawValue, each: &mut dyn FnMut(Result<&'d RawValue, &'d str>)) {
+    let inside = match object::<Around<'_>>(value) {
+        Ok(around) => around.objects.filter(|objects| is_list(objects)),
+        Err(_) => is_list(value).then_some(value),
+    };
+    match inside {
+        Some(list) => {
+            each_entry(list, &mut |entry| each(Ok(entry)));
+        }
+        None => each(Ok(value)),
+    }
 }
