@@ -160,9 +160,11 @@ fn objects_are_found_in_whatever_stands_around_them() {
     for text in [
         bundle(&one),
         format!("[{one}]"),
+        of_name("a.example", r#","objects":[]"#),
         one.clone(),
         format!(r#"{{"more":false,"objects":[{one}]}}"#),
         format!("{}\n\n", bundle(&one)),
+        format!("[{}]", bundle(&bundle(&one))),
     ] {
         check_row(FeedFormat::Stix2, &text, Ok(&["name exact a.example"]));
     }
