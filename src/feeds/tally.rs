@@ -94,7 +94,8 @@ impl Tally {
         }
         let doubtful = |sample: &&RefusedRow| !reason::UNDERSTOOD.contains(&sample.reason);
         let first = report.samples.iter().find(doubtful);
-        if let (true, Some(first)) = (refused > rows / 2, first.or(report.samples.first())) {
+        if let (true, Some(first)) = (refused > rows / 2, first.or_else(|| report.samples.first()))
+        {
             return Err(FeedError::TooManyRefused {
                 path,
                 refused,
