@@ -44,7 +44,8 @@ pub enum FeedError {
         /// The limit in bytes.
         limit: u64,
     },
-    /// More than half of the rows were refused: it is not of the format that it is said to be.
+    /// More than half of the rows were refused, and not because they are known to be of no use: it is
+    /// not of the format that it is said to be.
     #[error(
         "feed {}: {refused} of {rows} rows refused, the first at {}:{} ({}: `{}`)",
         path.display(), first.file.display(), first.line, first.reason, first.text

@@ -15,11 +15,14 @@ use serde_json::value::RawValue;
 
 use super::ParseOptions;
 use super::blocks::Lines;
-use super::document::{Document, Field, each_entry, is_list, object};
+use super::document::{Document, Field, each_entry, is_list, object, text};
 use super::error::FeedError;
 use super::reason;
 use super::rows::Rows;
 use graph::Graph;
+
+/// Lists may hold bundles, but not for ever.
+const DEPTH_MAX: usize = 4;
 
 /// What stands around objects.
 #[derive(Deserialize)]
@@ -107,12 +110,12 @@ impl<'d> Parts<'d> {
     /// Hands out every object, and every line that is none.
     fn each(self, each: &mut dyn FnMut(Result<&'d RawValue, &'d str>)) {
         match self {
-            Self::One(root) => each_object(root, each),
+            Self::One(root) => each_object(root, DEPTH_MAX, each),
             Self::Lines(text) => {
                 let lines = text.lines().map(str::trim);
                 for line in lines.filter(|line| !line.is_empty()) {
                     match serde_json::from_str(line) {
-                        Ok(value) => each_object(value, each),
+                        Ok(value) => each_object(value, DEPTH_MAX, each),
                         Err(_) => each(Err(line)),
                     }
                 }
@@ -121,16 +124,29 @@ impl<'d> Parts<'d> {
     }
 }
 
-/// Hands out the objects in `value`, or `value` if it is none of what holds objects.
-fn each_object<'d>(value: &'d RawValue, each: &mut dyn FnMut(Result<&'d RawValue, &'d str>)) {
+/// Hands out the objects in `value`, or `value` if it holds none; what holds others deeper than
+/// `depth` is none.
+fn each_object<'d>(
+    value: &'d RawValue,
+    depth: usize,
+    each: &mut dyn FnMut(Result<&'d RawValue, &'d str>),
+) {
     let inside = match object::<Around<'_>>(value) {
-        Ok(around) => around.objects.filter(|objects| is_list(objects)),
+        Ok(around) if holds_objects(&around) => around.objects,
+        Ok(_) => None,
         Err(_) => is_list(value).then_some(value),
     };
-    match inside {
-        Some(list) => {
-            each_entry(list, &mut |entry| each(Ok(entry)));
+    match (inside, depth.checked_sub(1)) {
+        (Some(list), Some(deeper)) => {
+            each_entry(list, &mut |entry| each_object(entry, deeper, each));
         }
-        None => each(Ok(value)),
+        (Some(_), None) => each(Err(value.get())),
+        (None, _) => each(Ok(value)),
     }
+}
+
+/// Whether this is a bundle or an envelope, with a list.
+fn holds_objects(around: &Around<'_>) -> bool {
+    let kind = text(around.kind);
+    kind.is_none_or(|kind| kind == "bundle") && around.objects.is_some_and(is_list)
 }

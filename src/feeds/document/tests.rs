@@ -1,3 +1,5 @@
+//! Fields, places and documents that are none.
+
 use std::path::Path;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Attributes, events and what stands around and beside them.
+
 use std::collections::BTreeSet;
 use std::fs;
 

@@ -1,11 +1,11 @@
-use std::collections::BTreeSet;
-use std::fs;
+//! Objects, their versions and relationships, and what stands around them.
+
+mod real_bundles;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::feeds::reason::Reason;
-use crate::feeds::tests::real_lists::data;
 use crate::feeds::tests::{check_row, options, parse_bytes, parse_text, shown};
 use crate::model::{FeedFormat, Indicator, Role, Scope};
 
@@ -160,9 +160,11 @@ fn objects_are_found_in_whatever_stands_around_them() {
     for text in [
         bundle(&one),
         format!("[{one}]"),
+        of_name("a.example", r#","objects":[]"#),
         one.clone(),
         format!(r#"{{"more":false,"objects":[{one}]}}"#),
         format!("{}\n\n", bundle(&one)),
+        format!("[{}]", bundle(&bundle(&one))),
     ] {
         check_row(FeedFormat::Stix2, &text, Ok(&["name exact a.example"]));
     }
@@ -362,43 +364,6 @@ fn nesting_costs_a_row_at_most() {
     check_row(FeedFormat::Stix2, &deep, Err(reason::BAD_JSON));
     let round = "(".repeat(100_000);
     check(&format!("[{round}"), Err(reason::UNSUPPORTED_PATTERN));
-}
-
-#[test]
-fn a_real_bundle_gives_the_names_of_its_text_list() {
-    let Some(root) = data("amnesty/2021-07-18_nso") else {
-        return;
-    };
-    let names = |file: &str, format| {
-        let mut names = BTreeSet::new();
-        let report = crate::feeds::parse(&root.join(file), &options(format), &mut |indicator| {
-            if format == FeedFormat::Stix2 {
-                assert_eq!(indicator.malware, Some("Pegasus"));
-            }
-            names.insert(indicator.value.to_string());
-            Ok(())
-        });
-        (names, report.unwrap())
-    };
-    let (listed, _) = names("domains.txt", FeedFormat::Plain);
-    let (found, report) = names("pegasus.stix2", FeedFormat::Stix2);
-    assert!(found == listed, "{} and {}", found.len(), listed.len());
-    assert_eq!(
-        (report.rows, report.accepted, report.ignored),
-        (3099, 1438, 1550)
-    );
-    assert_eq!(report.refused, [(reason::NOT_NETWORK, 111)].into());
-}
-
-#[test]
-fn a_real_list_of_observed_objects_lists_nothing() {
-    let Some(path) = data("stix2-oasis/sco-examples-bundle.json") else {
-        return;
-    };
-    let text = fs::read(path).unwrap();
-    let (found, report) = parse_text(&text, &options(FeedFormat::Stix2), shown);
-    assert_eq!(found, [""; 0]);
-    assert_eq!((report.rows, report.ignored), (82, 82));
 }
 
 proptest! {

@@ -1,3 +1,5 @@
+//! Exports and answers, whole and broken.
+
 use proptest::prelude::*;
 
 use super::*;

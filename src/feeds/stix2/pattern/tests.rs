@@ -1,3 +1,5 @@
+//! Patterns that are lists, that are more, and that are none.
+
 use proptest::prelude::*;
 
 use super::*;
