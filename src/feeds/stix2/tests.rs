@@ -83,7 +83,7 @@ fn unfit_patterns_say_why() {
     );
     check("[domain-name:value = 'bad..example']", Err("empty_label"));
     check("[domain-name:value = '']", Err(reason::EMPTY_VALUE));
-    check("[url:value = '/x']", Err(reason::URL));
+    check("[url:value = '/x']", Err(reason::PATH));
     check(
         "[domain-name:value LIKE '%.example']",
         Err(reason::UNSUPPORTED_PATTERN),
