@@ -13,6 +13,7 @@ use super::reason::{self, Reason};
 use super::rows::{Facts, Row, Rows, Tags};
 use crate::model::{EventTime, IndicatorState, Named, Role};
 use columns::Columns;
+pub(super) use columns::VALUE_NAMES;
 use record::{Fed, Record};
 
 /// Parses a whole file.

@@ -64,7 +64,7 @@ pub(super) fn parse_line(
 }
 
 /// The address that a row starts with. A zone is left out; `0` is short for `0.0.0.0`.
-fn parse_target(text: &str) -> Option<IpAddr> {
+pub(super) fn parse_target(text: &str) -> Option<IpAddr> {
     if text == "0" {
         return Some(Ipv4Addr::UNSPECIFIED.into());
     }
@@ -73,7 +73,7 @@ fn parse_target(text: &str) -> Option<IpAddr> {
 }
 
 /// Whether `address` is one that lists send names to.
-fn is_sink(address: IpAddr) -> bool {
+pub(super) fn is_sink(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_unspecified() || v4.is_loopback() || v4.is_broadcast(),
         IpAddr::V6(v6) => v6.is_unspecified() || v6.is_loopback(),
