@@ -132,8 +132,9 @@ fn header(line: &[u8]) -> Option<FeedFormat> {
 
 /// Whether a line is the name of a column of values, and nothing else.
 fn is_value_name(line: &[u8]) -> bool {
-    let is = |name: &&str| line.eq_ignore_ascii_case(name.as_bytes());
-    VALUE_NAMES.iter().any(|name| is(&name))
+    VALUE_NAMES
+        .iter()
+        .any(|name| line.eq_ignore_ascii_case(name.as_bytes()))
 }
 
 /// The format that more than half of the first rows have.
