@@ -100,9 +100,11 @@ fn one_list_matches_the_same_in_every_format() {
     for ((format, text), value) in renderings.chain(addresses) {
         let file = format!("{format}.feed");
         fs::write(directory.join(&file), text).unwrap();
-        let feed = format!("{format}:{file}");
-        let ran = gannet(directory, &["lookup", value, "--feed", &feed, "--json"]);
-        assert_eq!(ran.object()["would_match"], true, "{feed}: {}", ran.err);
+        for format in [*format, "auto"] {
+            let feed = format!("{format}:{file}");
+            let ran = gannet(directory, &["lookup", value, "--feed", &feed, "--json"]);
+            assert_eq!(ran.object()["would_match"], true, "{feed}: {}", ran.err);
+        }
         config.push_str(&format!(
             "[[feed]]\nname = \"{format}\"\npath = \"{file}\"\nformat = \"{format}\"\nrole = \"c2\"\n"
         ));

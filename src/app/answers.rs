@@ -19,6 +19,7 @@ pub fn feed_json(feed: &FeedConfig, loaded: &LoadedFeed, passed: &Passed) -> ser
     json!({
         "name": feed.name,
         "format": feed.format.as_str(),
+        "guessed": report.guessed.map(Named::as_str),
         "role": feed.role.as_str(),
         "path": feed.path.display().to_string(),
         "changed": changed(&feed.path),

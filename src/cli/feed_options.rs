@@ -167,7 +167,8 @@ fn plain_name(path: &Path) -> String {
         .to_ascii_lowercase();
     let plain = name
         .strip_suffix(".gz")
-        .or_else(|| name.strip_suffix(".zst"));
+        .or_else(|| name.strip_suffix(".zst"))
+        .or_else(|| name.strip_suffix(".zip"));
     plain.unwrap_or(&name).to_owned()
 }
 

@@ -160,7 +160,7 @@ fn as_text(
         text,
         "{} ({}, {}): {state}; {} rows, {} accepted, {} refused, {} ignored, {} indicators{}",
         feed.name,
-        feed.format.as_str(),
+        report.guessed.unwrap_or(feed.format).as_str(),
         feed.role.as_str(),
         thousands(report.rows),
         thousands(report.accepted),

@@ -124,7 +124,7 @@ fn next_block(
                 (Some((Arc::clone(file), sender)), Some(receiver))
             }
             Some(
-                Step::BeginFile(_) | Step::EndFile { .. } | Step::WholeFeed | Step::EndFeed(_),
+                Step::BeginFile(_) | Step::EndFile { .. } | Step::WholeFeed(_) | Step::EndFeed(_),
             )
             | None => (None, None),
         };

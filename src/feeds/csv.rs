@@ -16,6 +16,7 @@ use crate::model::{EventTime, IndicatorState, Named, Role};
 pub(super) use record::Record;
 
 use columns::Columns;
+pub(super) use columns::VALUE_NAMES;
 use record::Fed;
 
 /// Parses a whole file.

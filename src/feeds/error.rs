@@ -70,6 +70,12 @@ pub enum FeedError {
         /// The columns of the header line, with commas.
         known: String,
     },
+    /// The format was to be told from the content, which is like none.
+    #[error("cannot tell the format of feed {}: write it down", path.display())]
+    Unknown {
+        /// The first file.
+        path: PathBuf,
+    },
     /// A file that is one document, and not as its format wants it.
     #[error("feed {}, line {line}: {problem}", path.display())]
     Document {
@@ -101,6 +107,7 @@ impl FeedError {
             Self::TooLarge { .. } => "too_large",
             Self::TooManyRefused { .. } => "too_many_refused",
             Self::Column { .. } => "column",
+            Self::Unknown { .. } => "unknown",
             Self::Document { .. } => "document",
             Self::NothingAccepted { .. } => "nothing_accepted",
         }

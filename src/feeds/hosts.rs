@@ -64,7 +64,7 @@ pub(super) fn parse_line(
 }
 
 /// The address that a row starts with. A zone is left out; `0` is short for `0.0.0.0`.
-fn parse_target(text: &str) -> Option<IpAddr> {
+pub(super) fn parse_target(text: &str) -> Option<IpAddr> {
     if text == "0" {
         return Some(Ipv4Addr::UNSPECIFIED.into());
     }

@@ -164,14 +164,14 @@ pub(super) fn fill(
         };
         let end = match step {
             Step::BeginFile(file) => {
-                target.progress.tally.begin_file(&file.path);
+                target.progress.tally.begin_file(&file.path, file.guessed);
                 return;
             }
             Step::Block(file) => return parsed.add_to(&mut target, &file.options(job)),
             Step::EndFile { bytes, of_several } => {
                 return target.progress.tally.end_file(bytes, of_several);
             }
-            Step::WholeFeed => target.add_whole(job),
+            Step::WholeFeed(files) => target.add_whole(job, files),
             Step::EndFeed(end) => end,
         };
         let progress = std::mem::take(&mut at_hand);

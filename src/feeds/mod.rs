@@ -2,7 +2,8 @@
 //! every indicator to its caller, borrowed; what becomes of each row is counted with a reason.
 //!
 //! The children: `read` opens and inflates, `blocks` cuts into lines, `steps` goes from file to
-//! file and feed to feed; one file a format finds the values in a line; [`refang()`] and
+//! file and feed to feed; `guess` tells a format from a
+//! file's content; one file a format finds the values in a line; [`refang()`] and
 //! [`detect`] find out what a value is; `rows` offers and counts, `tally` adds up. [`load`] does all
 //! of it on several threads (`crew`), each with blocks of its own (`parsed`), and in order.
 //!
@@ -21,6 +22,7 @@ mod document;
 mod error;
 mod gannet_json;
 pub mod gate;
+mod guess;
 mod hosts;
 mod load;
 mod maltrail;
@@ -58,15 +60,14 @@ pub use report::{FeedReport, RefusedRow};
 pub use value::{Detected, Found, RANGE_PREFIXES_MAX, detect, strip};
 
 use blocks::{BLOCK_BYTES, Block, Lines};
-use read::Input;
 use rows::{Row, Rows};
-use steps::{Job, Step, Steps};
+use steps::{Files, Job, Step, Steps};
 use tally::Tally;
 
 /// How a feed is parsed, and what holds where a row says nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct ParseOptions<'a> {
-    /// The format of every file.
+    /// The format of every file; if that is to be guessed, that of the first one.
     pub format: FeedFormat,
     /// What the indicators are used for.
     pub role: Role,
@@ -115,9 +116,8 @@ impl<'a> ParseOptions<'a> {
         self.names.unwrap_or(match self.format {
             FeedFormat::Hosts | FeedFormat::ZeekIntel => Scope::Exact,
             FeedFormat::Rpz | FeedFormat::Stix2 => Scope::Exact,
-            FeedFormat::Plain | FeedFormat::Adblock | FeedFormat::Csv | FeedFormat::GannetJson => {
-                Scope::Subtree
-            }
+            FeedFormat::Auto | FeedFormat::Plain | FeedFormat::Adblock => Scope::Subtree,
+            FeedFormat::Csv | FeedFormat::GannetJson => Scope::Subtree,
             FeedFormat::Dnsmasq | FeedFormat::Maltrail | FeedFormat::SuricataDataset => {
                 Scope::Subtree
             }
@@ -155,14 +155,14 @@ pub fn parse(
     let mut block = Block::default();
     while let Some(step) = steps.next(&mut block) {
         match step {
-            Step::BeginFile(file) => tally.begin_file(&file.path),
+            Step::BeginFile(file) => tally.begin_file(&file.path, file.guessed),
             Step::Block(file) => {
                 let mut rows = Rows::new(&mut *take);
                 let lines = parse_block(&block, &file.options(&job), &mut rows);
                 tally.add(rows.finish(), lines);
             }
             Step::EndFile { bytes, of_several } => tally.end_file(bytes, of_several),
-            Step::WholeFeed => parse_whole(&job, take, &mut tally)?,
+            Step::WholeFeed(files) => parse_whole(&job, files, take, &mut tally)?,
             Step::EndFeed(ended) => ended?,
         }
     }
@@ -186,9 +186,10 @@ enum Parser {
 }
 
 impl Parser {
-    /// The parser of a format.
-    fn of(format: FeedFormat) -> Self {
-        match format {
+    /// The parser of a format; none while that is still to be guessed.
+    fn of(format: FeedFormat) -> Option<Self> {
+        Some(match format {
+            FeedFormat::Auto => return None,
             FeedFormat::Plain => Self::Lines(plain::parse_line),
             FeedFormat::Hosts => Self::Lines(hosts::parse_line),
             FeedFormat::Adblock => Self::Lines(adblock::parse_line),
@@ -206,14 +207,14 @@ impl Parser {
             FeedFormat::Stix2 => Self::File(stix2::parse),
             FeedFormat::Rpz => Self::File(rpz::parse),
             FeedFormat::ZeekIntel => Self::File(zeek_intel::parse),
-        }
+        })
     }
 }
 
 /// Parses the lines of a block; how many there are.
 fn parse_block(block: &Block, options: &ParseOptions<'_>, rows: &mut Rows<'_>) -> u64 {
     let mut n_lines = 0;
-    let Parser::Lines(parse_line) = Parser::of(options.format) else {
+    let Some(Parser::Lines(parse_line)) = Parser::of(options.format) else {
         return n_lines;
     };
     for line in block.lines() {
@@ -231,25 +232,21 @@ fn parse_block(block: &Block, options: &ParseOptions<'_>, rows: &mut Rows<'_>) -
 /// Parses all files of a feed whose files cannot be cut into blocks.
 fn parse_whole(
     job: &Job<'_>,
+    mut files: Files,
     take: &mut dyn FnMut(&Indicator<'_>) -> Result<(), Reason>,
     tally: &mut Tally,
 ) -> Result<(), FeedError> {
-    let Parser::File(parse_file) = Parser::of(job.options.format) else {
+    let Some(Parser::File(parse_file)) = Parser::of(files.format()) else {
         return Ok(());
     };
-    let (files, of_several) = read::files(job.path)?;
-    // A file of MISP is named after an event.
-    let files_are_families = job.options.format != FeedFormat::Misp;
-    for file in &files {
-        let input = Input::open(file, tally.bytes(), job.options.bytes_max)?;
-        let family = (of_several && files_are_families).then(|| family(file));
-        let options = job.options.in_family(family.as_deref());
+    while let Some((file, input)) = files.next(job, tally.bytes())? {
+        let options = file.options(job);
         let mut lines = Lines::new(input);
         let mut rows = Rows::new(&mut *take);
-        tally.begin_file(file);
+        tally.begin_file(&file.path, file.guessed);
         parse_file(&mut lines, &options, &mut rows)?;
         tally.add(rows.finish(), 0);
-        tally.end_file(lines.bytes(), of_several);
+        tally.end_file(lines.bytes(), files.of_several());
     }
     Ok(())
 }

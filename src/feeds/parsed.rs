@@ -5,7 +5,7 @@ use super::blocks::Block;
 use super::reason::Reason;
 use super::report::FeedReport;
 use super::rows::Rows;
-use super::steps::Job;
+use super::steps::{Files, Job};
 use super::tally::Tally;
 use super::{FeedError, ParseOptions, parse_block, parse_whole};
 use crate::model::Indicator;
@@ -66,9 +66,10 @@ impl Target<'_> {
     ///
     /// # Errors
     /// [`FeedError`] when the feed cannot be used.
-    pub(super) fn add_whole(&mut self, job: &Job<'_>) -> Result<(), FeedError> {
+    pub(super) fn add_whole(&mut self, job: &Job<'_>, files: Files) -> Result<(), FeedError> {
         let mut tally = std::mem::take(&mut self.progress.tally);
-        let parsed = parse_whole(job, &mut |indicator| self.add(indicator), &mut tally);
+        let mut take = |indicator: &Indicator<'_>| self.add(indicator);
+        let parsed = parse_whole(job, files, &mut take, &mut tally);
         self.progress.tally = tally;
         parsed
     }

@@ -1,6 +1,7 @@
 //! Feed files as bytes: opens, inflates (gzip, zstd and zip by their magic bytes) and refuses what
 //! is not text. Memory is one buffer, whatever the input.
 
+use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Cursor, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use super::error::FeedError;
 use super::zip;
 
 /// What is looked at to tell text from what is not.
-const HEAD_BYTES: usize = 64 * 1024;
+pub(super) const HEAD_BYTES: usize = 64 * 1024;
 
 /// Room for a head or a longest line, and for reading on in large steps.
 pub(super) const BUFFER_BYTES: usize = 4 * LINE_BYTES_MAX;
@@ -178,6 +179,16 @@ impl Input {
         }
         self.start = skipped;
         Ok(())
+    }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Input")
+            .field("path", &self.path)
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::reason::{self, Reason};
+use crate::model::FeedFormat;
 
 /// What a feed held. `rows` = `accepted` + all `refused` + `ignored`, always.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct FeedReport {
     pub warnings: BTreeMap<Reason, u64>,
     /// Bytes read, once inflated.
     pub bytes: u64,
+    /// The format that was told from the content; none if it was said.
+    pub guessed: Option<FeedFormat>,
 }
 
 impl FeedReport {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::blocks::{Block, Blocks};
 use super::error::FeedError;
 use super::read::{self, Input};
-use super::{ParseOptions, Parser, family};
+use super::{ParseOptions, Parser, family, guess};
+use crate::model::FeedFormat;
 
 /// A feed to read.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,8 @@ pub(super) struct FeedFile {
     pub(super) job: usize,
     /// The file.
     pub(super) path: PathBuf,
+    /// The format of the feed, if it was guessed.
+    pub(super) guessed: Option<FeedFormat>,
     /// What it stands for, if it is one of several.
     family: Option<String>,
 }
@@ -32,7 +35,98 @@ pub(super) struct FeedFile {
 impl FeedFile {
     /// How it is parsed.
     pub(super) fn options<'b>(&'b self, job: &Job<'b>) -> ParseOptions<'b> {
-        job.options.in_family(self.family.as_deref())
+        let options = job.options.in_family(self.family.as_deref());
+        ParseOptions {
+            format: self.guessed.unwrap_or(options.format),
+            ..options
+        }
+    }
+}
+
+/// The files of a feed that are still to be read.
+#[derive(Debug)]
+pub(super) struct Files {
+    /// Which feed, by its place among the jobs.
+    job: usize,
+    rest: std::vec::IntoIter<PathBuf>,
+    /// Whether the feed is a directory.
+    of_several: bool,
+    /// The format, said or guessed.
+    format: FeedFormat,
+    /// The format, if it was guessed.
+    guessed: Option<FeedFormat>,
+    /// The first file, if it was opened for that: what comes from a pipe comes once.
+    first: Option<(PathBuf, Input)>,
+}
+
+impl Files {
+    /// The files of `jobs[number]`, and their format.
+    ///
+    /// # Errors
+    /// [`FeedError`] when they cannot be looked at or their format cannot be told.
+    fn of(job: &Job<'_>, number: usize) -> Result<Self, FeedError> {
+        let (files, of_several) = read::files(job.path)?;
+        let mut files = Self {
+            job: number,
+            rest: files.into_iter(),
+            of_several,
+            format: job.options.format,
+            guessed: None,
+            first: None,
+        };
+        if files.format == FeedFormat::Auto {
+            files.guess(job)?;
+        }
+        Ok(files)
+    }
+
+    /// The format of all of them.
+    pub(super) fn format(&self) -> FeedFormat {
+        self.format
+    }
+
+    /// Whether the feed is a directory.
+    pub(super) fn of_several(&self) -> bool {
+        self.of_several
+    }
+
+    /// The next file, opened, after `bytes` bytes of earlier ones.
+    ///
+    /// # Errors
+    /// As [`Input::open`].
+    pub(super) fn next(
+        &mut self,
+        job: &Job<'_>,
+        bytes: u64,
+    ) -> Result<Option<(FeedFile, Input)>, FeedError> {
+        let (path, input) = if let Some(first) = self.first.take() {
+            first
+        } else if let Some(path) = self.rest.next() {
+            let input = Input::open(&path, bytes, job.options.bytes_max)?;
+            (path, input)
+        } else {
+            return Ok(None);
+        };
+        let file = FeedFile {
+            job: self.job,
+            guessed: self.guessed,
+            // A file of MISP is named after an event.
+            family: (self.of_several && self.format != FeedFormat::Misp).then(|| family(&path)),
+            path,
+        };
+        Ok(Some((file, input)))
+    }
+
+    /// Tells the format from the first file; a directory without files has none and needs none.
+    fn guess(&mut self, job: &Job<'_>) -> Result<(), FeedError> {
+        let Some(path) = self.rest.next() else {
+            return Ok(());
+        };
+        let input = Input::open(&path, 0, job.options.bytes_max)?;
+        self.format = guess::format_of(&input)?;
+        self.guessed = Some(self.format);
+        self.first = Some((path, input));
+        Ok(())
     }
 }
 
@@ -52,7 +146,7 @@ pub(super) enum Step {
     },
     /// In place of all other steps of a feed: its files cannot be cut into blocks. The next
     /// step is of the next feed.
-    WholeFeed,
+    WholeFeed(Files),
     /// The end of a feed: read to its end, or unusable. The next step is of the next feed.
     EndFeed(Result<(), FeedError>),
 }
@@ -64,8 +158,8 @@ pub(super) struct Steps<'j> {
     block_bytes: usize,
     /// The feed at hand.
     job: usize,
-    /// Its other files, and whether it is a directory; none before it was looked at.
-    files: Option<(std::vec::IntoIter<PathBuf>, bool)>,
+    /// Its other files; none before it was looked at.
+    files: Option<Files>,
     /// The file at hand.
     open: Option<(Arc<FeedFile>, Blocks)>,
     /// Bytes of its earlier files.
@@ -98,18 +192,16 @@ impl<'j> Steps<'j> {
 
     /// The next step of the feed at hand.
     fn advance(&mut self, job: &Job<'_>, block: &mut Block) -> Result<Step, FeedError> {
-        if matches!(Parser::of(job.options.format), Parser::File(_)) {
-            self.next_job();
-            return Ok(Step::WholeFeed);
-        }
-        let (files, of_several) = match &mut self.files {
+        let files = match self.files.take() {
             Some(files) => files,
-            None => {
-                let (files, of_several) = read::files(job.path)?;
-                self.files.insert((files.into_iter(), of_several))
-            }
+            None => Files::of(job, self.job)?,
         };
-        let of_several = *of_several;
+        if matches!(Parser::of(files.format), Some(Parser::File(_))) {
+            self.next_job();
+            return Ok(Step::WholeFeed(files));
+        }
+        let files = self.files.insert(files);
+        let of_several = files.of_several;
         if let Some((file, blocks)) = &mut self.open {
             if blocks.next(block)? {
                 return Ok(Step::Block(Arc::clone(file)));
@@ -119,16 +211,11 @@ impl<'j> Steps<'j> {
             let bytes = self.bytes;
             return Ok(Step::EndFile { bytes, of_several });
         }
-        let Some(path) = files.next() else {
+        let Some((file, input)) = files.next(job, self.bytes)? else {
             self.next_job();
             return Ok(Step::EndFeed(Ok(())));
         };
-        let input = Input::open(&path, self.bytes, job.options.bytes_max)?;
-        let file = Arc::new(FeedFile {
-            job: self.job,
-            family: of_several.then(|| family(&path)),
-            path,
-        });
+        let file = Arc::new(file);
         let blocks = Blocks::new(input, self.block_bytes);
         self.open = Some((Arc::clone(&file), blocks));
         Ok(Step::BeginFile(file))

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::FeedError;
 use super::reason::{self, Reason};
 use super::report::{FeedReport, RefusedRow};
+use crate::model::FeedFormat;
 
 /// Adds up what is counted of a feed, in order.
 #[derive(Debug, Default)]
@@ -23,8 +24,9 @@ impl Tally {
         self.report.bytes
     }
 
-    /// Goes on to `file`.
-    pub(super) fn begin_file(&mut self, file: &Path) {
+    /// Goes on to `file`, the format of whose feed was perhaps guessed.
+    pub(super) fn begin_file(&mut self, file: &Path, guessed: Option<FeedFormat>) {
+        self.report.guessed = guessed;
         self.file = file.to_owned();
         self.lines = 0;
         self.before = (self.report.rows, self.report.refused_in_doubt());
@@ -42,6 +44,7 @@ impl Tally {
             refanged,
             warnings,
             bytes,
+            guessed,
         } = counted;
         let report = &mut self.report;
         report.rows += rows;
@@ -50,6 +53,7 @@ impl Tally {
         report.indicators += indicators;
         report.refanged += refanged;
         report.bytes += bytes;
+        report.guessed = report.guessed.or(guessed);
         for (reason, count) in refused {
             *report.refused.entry(reason).or_default() += count;
         }

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::blocks::Blocks;
+use super::read::Input;
 use super::*;
 use crate::model::{IndicatorValue, Named};
 pub(super) use packed::{Entry, archive};
@@ -79,7 +80,7 @@ pub(super) fn parse_bytes(
         Err(error) => return (FeedReport::default(), Err(error)),
     };
     let mut tally = Tally::default();
-    if let Parser::File(parse_file) = Parser::of(options.format) {
+    if let Some(Parser::File(parse_file)) = Parser::of(options.format) {
         let mut rows = Rows::new(take);
         let parsed = parse_file(&mut Lines::new(input), options, &mut rows);
         return (rows.finish(), parsed);

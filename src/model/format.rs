@@ -48,6 +48,8 @@ pub enum EventFormat {
 /// A feed format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FeedFormat {
+    /// Whichever of the others the first file looks like.
+    Auto,
     /// One value a line: domains, addresses, prefixes, `address:port`, mixed.
     Plain,
     /// `0.0.0.0 name` lines.
@@ -138,6 +140,7 @@ impl Named for EventFormat {
 
 impl Named for FeedFormat {
     const ALL: &'static [Self] = &[
+        Self::Auto,
         Self::Plain,
         Self::Hosts,
         Self::Adblock,
@@ -159,6 +162,7 @@ impl Named for FeedFormat {
 
     fn as_str(self) -> &'static str {
         match self {
+            Self::Auto => "auto",
             Self::Plain => "plain",
             Self::Hosts => "hosts",
             Self::Adblock => "adblock",

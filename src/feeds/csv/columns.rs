@@ -4,7 +4,7 @@ use super::record::Record;
 use crate::config::CsvColumns;
 
 /// Names of the column of the indicator, in the order in which they are looked for.
-const VALUE_NAMES: [&str; 5] = ["value", "indicator", "ioc", "domain", "ip"];
+pub(in crate::feeds) const VALUE_NAMES: [&str; 5] = ["value", "indicator", "ioc", "domain", "ip"];
 
 /// The positions of the columns, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

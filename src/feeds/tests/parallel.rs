@@ -164,6 +164,36 @@ fn whatever_a_text_holds_is_the_same_on_all_threads() {
 }
 
 #[test]
+fn a_format_that_is_guessed_is_the_same_on_all_threads() {
+    let directory = TempDir::new().unwrap();
+    let texts = [
+        "bad.example\ntwo.example\n",
+        "0.0.0.0 bad.example\n0.0.0.0 two.example\n",
+        "value,malware\nbad.example,x\n",
+        "$ORIGIN rpz.example.\nbad.example CNAME .\nok.example CNAME rpz-passthru.\n",
+    ];
+    let mut feeds = Vec::new();
+    for (number, text) in texts.iter().enumerate() {
+        let files = vec![text.as_bytes().to_vec(); 1 + number % 2];
+        feeds.push(feed(
+            &directory,
+            &format!("feed-{number}"),
+            FeedFormat::Auto,
+            &files,
+        ));
+    }
+    check(&feeds, &PLANS);
+    let unlike = feed(
+        &directory,
+        "unlike",
+        FeedFormat::Auto,
+        &[b"no list".to_vec()],
+    );
+    feeds.insert(1, unlike);
+    check(&feeds, &PLANS);
+}
+
+#[test]
 fn rows_that_only_the_builder_can_refuse_count_where_they_stand() {
     // A hosts row goes on behind a refused name; a range stops at a refused prefix.
     let mut json = String::new();
