@@ -177,7 +177,7 @@ fn what_cannot_be_meant_exits_2_and_what_cannot_be_done_1() {
         (
             "bench match --feed klingon:feed.txt",
             2,
-            "`klingon` is not one of plain",
+            "`klingon` is not one of auto, plain",
         ),
         ("bench match --input what.bin", 2, "write FORMAT:PATH"),
         ("bench match --feed gone.txt", 1, "gone.txt"),

@@ -75,7 +75,7 @@ fn what_cannot_be_meant_exits_2_and_says_what_to_write() {
         ("scan --feed feed.txt --input -", "write FORMAT:PATH"),
         (
             "scan --feed klingon:feed.txt --input dns.log",
-            "`klingon` is not one of plain",
+            "`klingon` is not one of auto, plain",
         ),
         (
             "scan --feed feed.txt --input zeek:dns.log",
