@@ -11,25 +11,35 @@ use crate::snapshot::{Lookup, Protected, Refusal, may_be_listed};
 
 /// One feed of `gannet.feeds.v1`: what it is, which version of it passed, and what that holds.
 pub fn feed_json(feed: &FeedConfig, loaded: &LoadedFeed, passed: &Passed) -> serde_json::Value {
-    let report = &loaded.report;
     let (state, reason) = match &passed.version {
         Version::Current => ("current", None),
         Version::LastGood { reason, .. } => ("held", Some(reason)),
     };
+    let mut told = loaded_json(loaded);
+    if let Some(told) = told.as_object_mut() {
+        let path = feed.path.display().to_string();
+        told.insert("format".to_owned(), json!(feed.format.as_str()));
+        told.insert("role".to_owned(), json!(feed.role.as_str()));
+        told.insert("path".to_owned(), json!(path));
+        told.insert("changed".to_owned(), json!(changed(&feed.path)));
+        told.insert("state".to_owned(), json!(state));
+        told.insert("reason".to_owned(), json!(reason));
+    }
+    told
+}
+
+/// What a feed holds.
+pub fn loaded_json(loaded: &LoadedFeed) -> serde_json::Value {
+    let report = &loaded.report;
     json!({
-        "name": feed.name,
-        "format": feed.format.as_str(),
+        "name": loaded.name,
         "guessed": report.guessed.map(Named::as_str),
-        "role": feed.role.as_str(),
-        "path": feed.path.display().to_string(),
-        "changed": changed(&feed.path),
-        "state": state,
-        "reason": reason,
         "rows": report.rows,
         "accepted": report.accepted,
         "ignored": report.ignored,
         "refused": report.refused,
         "warnings": report.warnings,
+        "refanged": report.refanged,
         "indicators": report.indicators,
         "duplicates": loaded.duplicates,
         "narrowed": loaded.narrowed,

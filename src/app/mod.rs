@@ -16,7 +16,8 @@ use crate::config::{Config, NetworksConfig};
 use crate::hits::Orientation;
 use crate::model::{EventTime, Networks};
 
-pub use answers::{changed, feed_json, lookup_json, refused_by_gate};
+pub use crate::feeds::chain;
+pub use answers::{changed, feed_json, loaded_json, lookup_json, refused_by_gate};
 pub use demo::{DemoError, DemoOptions, DemoProgress, DemoResult, Tamper, demo};
 pub use match_stage::{MatchStage, MatchStageOptions, Report};
 pub use wanted::wanted_topics;
@@ -95,16 +96,4 @@ pub fn orientation(networks: &NetworksConfig) -> Orientation {
         resolvers: Networks::new(networks.resolvers.iter().copied()),
         exclude: Networks::new(networks.exclude.iter().copied()),
     }
-}
-
-/// An error with its causes on one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        cause = error.source();
-    }
-    line
 }

@@ -71,25 +71,7 @@ fn as_json(problems: &[String], loaded: Option<&Loaded>) -> serde_json::Value {
     let feeds: Vec<serde_json::Value> = loaded
         .iter()
         .flat_map(|loaded| &loaded.feeds)
-        .map(|feed| {
-            json!({
-                "name": feed.name,
-                "rows": feed.report.rows,
-                "accepted": feed.report.accepted,
-                "ignored": feed.report.ignored,
-                "refused": feed.report.refused,
-                "indicators": feed.report.indicators,
-                "refanged": feed.report.refanged,
-                "warnings": feed.report.warnings,
-                "narrowed": feed.narrowed,
-                "reserved": feed.reserved,
-                "duplicates": feed.duplicates,
-                "samples": feed.report.samples.iter().map(|row| json!({
-                    "file": row.file.display().to_string(), "line": row.line,
-                    "reason": row.reason, "text": row.text
-                })).collect::<Vec<_>>(),
-            })
-        })
+        .map(app::loaded_json)
         .collect();
     json!({
         "schema": "gannet.check.v1",

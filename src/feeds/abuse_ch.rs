@@ -25,14 +25,7 @@ pub(super) fn parse_urlhaus(
     options: &ParseOptions<'_>,
     rows: &mut Rows<'_>,
 ) -> Result<(), FeedError> {
-    let table = Table {
-        delimiter: b',',
-        find: UrlColumns::find,
-        parse_row: |record: &Record, columns: &UrlColumns, rows: &mut Rows<'_>| {
-            parse_url_row(record, columns, options, rows)
-        },
-    };
-    table.parse(lines, rows)
+    parse(lines, options, rows, (UrlColumns::find, parse_url_row))
 }
 
 /// Parses a whole file of indicators of any kind.
@@ -44,14 +37,12 @@ pub(super) fn parse_threatfox(
     options: &ParseOptions<'_>,
     rows: &mut Rows<'_>,
 ) -> Result<(), FeedError> {
-    let table = Table {
-        delimiter: b',',
-        find: IndicatorColumns::find,
-        parse_row: |record: &Record, columns: &IndicatorColumns, rows: &mut Rows<'_>| {
-            parse_indicator_row(record, columns, options, rows)
-        },
-    };
-    table.parse(lines, rows)
+    parse(
+        lines,
+        options,
+        rows,
+        (IndicatorColumns::find, parse_indicator_row),
+    )
 }
 
 /// Parses a whole file of command and control servers.
@@ -63,11 +54,32 @@ pub(super) fn parse_feodo(
     options: &ParseOptions<'_>,
     rows: &mut Rows<'_>,
 ) -> Result<(), FeedError> {
+    parse(
+        lines,
+        options,
+        rows,
+        (ServerColumns::find, parse_server_row),
+    )
+}
+
+/// How a header is understood, and a row by it.
+type Reader<C> = (
+    fn(&Record) -> Result<C, String>,
+    fn(&Record, &C, &ParseOptions<'_>, &mut Rows<'_>) -> Result<Row, Reason>,
+);
+
+/// Parses a whole file.
+fn parse<C>(
+    lines: &mut Lines,
+    options: &ParseOptions<'_>,
+    rows: &mut Rows<'_>,
+    (find, parse_row): Reader<C>,
+) -> Result<(), FeedError> {
     let table = Table {
         delimiter: b',',
-        find: ServerColumns::find,
-        parse_row: |record: &Record, columns: &ServerColumns, rows: &mut Rows<'_>| {
-            parse_server_row(record, columns, options, rows)
+        find,
+        parse_row: |record: &Record, columns: &C, rows: &mut Rows<'_>| {
+            parse_row(record, columns, options, rows)
         },
     };
     table.parse(lines, rows)
@@ -95,10 +107,10 @@ impl UrlColumns {
     fn find(header: &Record) -> Result<Self, String> {
         Ok(Self {
             url: needed(header, "url")?,
-            id: position(header, "id"),
-            added: position(header, "dateadded"),
-            tags: position(header, "tags"),
-            link: position(header, "urlhaus_link"),
+            id: header.position("id"),
+            added: header.position("dateadded"),
+            tags: header.position("tags"),
+            link: header.position("urlhaus_link"),
         })
     }
 }
@@ -164,14 +176,14 @@ impl IndicatorColumns {
         Ok(Self {
             value: needed(header, "ioc_value")?,
             kind: needed(header, "ioc_type")?,
-            id: position(header, "ioc_id"),
-            threat: position(header, "threat_type"),
-            malware: position(header, "fk_malware"),
-            first_seen: position(header, "first_seen_utc"),
-            confidence: position(header, "confidence_level"),
-            compromised: position(header, "is_compromised"),
-            reference: position(header, "reference"),
-            tags: position(header, "tags"),
+            id: header.position("ioc_id"),
+            threat: header.position("threat_type"),
+            malware: header.position("fk_malware"),
+            first_seen: header.position("first_seen_utc"),
+            confidence: header.position("confidence_level"),
+            compromised: header.position("is_compromised"),
+            reference: header.position("reference"),
+            tags: header.position("tags"),
         })
     }
 }
@@ -225,7 +237,7 @@ fn parse_indicator_row(
 
 /// The role that a type of threat comes to; none for one that is unknown. Skimmers are what phishing is:
 /// pages that take what is typed into them.
-fn role(threat: &str) -> Option<Role> {
+pub(super) fn role(threat: &str) -> Option<Role> {
     match threat {
         "botnet_cc" => Some(Role::C2),
         "payload_delivery" | "payload" => Some(Role::Payload),
@@ -254,9 +266,9 @@ impl ServerColumns {
     fn find(header: &Record) -> Result<Self, String> {
         Ok(Self {
             address: needed(header, "dst_ip")?,
-            port: position(header, "dst_port"),
-            malware: position(header, "malware"),
-            first_seen: position(header, "first_seen_utc"),
+            port: header.position("dst_port"),
+            malware: header.position("malware"),
+            first_seen: header.position("first_seen_utc"),
         })
     }
 }
@@ -289,19 +301,12 @@ fn parse_server_row(
     Ok(Row::Accepted)
 }
 
-/// The position of the column `name` in `header`.
-fn position(header: &Record, name: &str) -> Option<usize> {
-    header
-        .cells()
-        .position(|cell| cell.eq_ignore_ascii_case(name))
-}
-
 /// The position of the column `name`, which no file can do without.
 ///
 /// # Errors
 /// Its name when `header` lacks it.
 fn needed(header: &Record, name: &str) -> Result<usize, String> {
-    position(header, name).ok_or_else(|| name.to_owned())
+    header.position(name).ok_or_else(|| name.to_owned())
 }
 
 /// The cell in a column that there may be.

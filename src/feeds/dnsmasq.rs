@@ -46,13 +46,7 @@ pub(super) fn parse_line(
     if !leads_nowhere {
         return Err(reason::NOT_A_SINK);
     }
-    let facts = Facts::of(options);
-    let mut outcome = Ok(Row::Accepted);
-    for name in names.split('/') {
-        let offered = rows.offer(name, options.bare(), &facts);
-        outcome = outcome.and_then(|row| offered.map(|()| row));
-    }
-    outcome
+    rows.offer_all(names.split('/'), options.bare(), &Facts::of(options))
 }
 
 /// Whether `text` has the form of the name of a directive, which no listed name has: no dots.

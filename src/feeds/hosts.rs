@@ -54,13 +54,7 @@ pub(super) fn parse_line(
     if !is_sink(address) {
         return Err(reason::NOT_A_SINK);
     }
-    let facts = Facts::of(options);
-    let mut outcome = Ok(Row::Accepted);
-    for name in listed {
-        let offered = rows.offer(name, options.bare(), &facts);
-        outcome = outcome.and_then(|row| offered.map(|()| row));
-    }
-    outcome
+    rows.offer_all(listed, options.bare(), &Facts::of(options))
 }
 
 /// The address that a row starts with. A zone is left out; `0` is short for `0.0.0.0`.

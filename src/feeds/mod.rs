@@ -1,11 +1,12 @@
 //! Feeds: files in, indicators out. [`parse`] reads a file or a directory of one format and hands
 //! every indicator to its caller, borrowed; what becomes of each row is counted with a reason.
 //!
-//! The children: `read` opens and inflates, `blocks` cuts into lines, `steps` goes from file to
-//! file and feed to feed; `guess` tells a format from a
-//! file's content; one file a format finds the values in a line; [`refang()`] and
-//! [`detect`] find out what a value is; `rows` offers and counts, `tally` adds up. [`load`] does all
-//! of it on several threads (`crew`), each with blocks of its own (`parsed`), and in order.
+//! The children: `read` opens and inflates (`zip` what is an archive), `blocks` cuts into lines,
+//! `document` walks what is one value, `steps` goes from file to file and feed to feed; `guess` tells
+//! a format from a file's content; one file a format finds the values; [`refang()`] and [`detect`]
+//! find out what a value is; `rows` offers and counts, `tally` adds up. [`load`] does all of it on
+//! several threads (`crew`), each with blocks of its own (`parsed`), and in order. [`gate`] stands
+//! between what feeds say and what is published.
 //!
 //! A feed that fails as a whole ([`FeedError`]) may have handed out rows before it did: the caller
 //! builds beside the snapshot in use and throws the unfinished one away.
@@ -52,7 +53,7 @@ use std::path::Path;
 use crate::config::{CsvColumns, FeedConfig};
 use crate::model::{FeedFormat, Indicator, Role, Scope};
 
-pub use error::FeedError;
+pub use error::{FeedError, chain};
 pub use load::{LoadError, Loaded, LoadedFeed, THREADS_MAX, load, load_on, threads};
 pub use reason::Reason;
 pub use refang::refang;
@@ -131,10 +132,9 @@ impl<'a> ParseOptions<'a> {
 }
 
 /// Parses the feed at `path`: a file (plain, gzip, zstd or a zip of one file, by its first bytes) or
-/// a directory,
-/// whose regular files are read in the order of their names, hidden ones and subdirectories left
-/// out. Hands each indicator to `take`; when that returns a reason, the row counts as refused
-/// for it.
+/// a directory, whose regular files are read in the order of their names, hidden ones and
+/// subdirectories left out. Hands each indicator to `take`; when that returns a reason, the row
+/// counts as refused for it.
 ///
 /// One pass, one buffer of 256 KiB; allocates nothing for an ordinary row.
 ///

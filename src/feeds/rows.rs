@@ -207,6 +207,24 @@ impl<'t> Rows<'t> {
         Ok(())
     }
 
+    /// Offers all names of a row, whether or not one before them is refused.
+    ///
+    /// # Errors
+    /// The [`Reason`] of the first that is.
+    pub(super) fn offer_all<'n>(
+        &mut self,
+        names: impl Iterator<Item = &'n str>,
+        bare: Scope,
+        facts: &Facts<'_>,
+    ) -> Result<Row, Reason> {
+        let mut outcome = Ok(Row::Accepted);
+        for name in names {
+            let offered = self.offer(name, bare, facts);
+            outcome = outcome.and_then(|row| offered.map(|()| row));
+        }
+        outcome
+    }
+
     /// Offers the host of a URL, with or without its scheme, as what the format says is one. A path
     /// says nothing about its host, which may be shared by many: unless the URL is the host and no
     /// more, only the host itself is listed, with the tag [`URL_TAG`] and at most

@@ -36,11 +36,7 @@ impl Columns {
     /// # Errors
     /// The name of the first missing column.
     pub(super) fn find(header: &Record, named: &CsvColumns) -> Result<Self, String> {
-        let position = |name: &str| {
-            header
-                .cells()
-                .position(|cell| cell.eq_ignore_ascii_case(name.trim()))
-        };
+        let position = |name: &str| header.position(name.trim());
         let value = match &named.value {
             Some(name) => position(name).ok_or_else(|| name.clone())?,
             None => VALUE_NAMES

@@ -110,6 +110,12 @@ impl Record {
         self.raw.strip_suffix(b"\n").unwrap_or(&self.raw)
     }
 
+    /// Where the column `name` is, whatever the case of its name.
+    pub(in crate::feeds) fn position(&self, name: &str) -> Option<usize> {
+        let mut cells = self.cells();
+        cells.position(|cell| cell.eq_ignore_ascii_case(name))
+    }
+
     /// The trimmed text of the cell at `column`; none when the row is shorter, or the cell is
     /// blank or one of the words that stand for nothing.
     ///

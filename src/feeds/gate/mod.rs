@@ -11,6 +11,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::error::chain;
 use super::load::{LoadError, Loaded, LoadedFeed, load};
 use crate::config::{ChangeLimits, Config, FeedConfig, GateConfig};
 use crate::snapshot::BuildOptions;
@@ -60,8 +61,8 @@ struct Candidate {
     feed: FeedConfig,
     /// The copy that is parsed, unless it is the good one.
     fresh: Option<Copy>,
-    /// What the copies before it listed.
-    history: Vec<u64>,
+    /// The last good copy, if there is one.
+    good: Option<Copy>,
     version: Version,
     trouble: String,
 }
@@ -115,12 +116,13 @@ pub fn load_gated(
 fn hold_back(candidates: &mut [Candidate], loaded: &[LoadedFeed], store: Option<&Store>) -> bool {
     let mut held = false;
     for (candidate, loaded) in candidates.iter_mut().zip(loaded) {
-        let (Some(fresh), Some(store)) = (&candidate.fresh, store) else {
+        let (Some(fresh), Some(good), Some(store)) = (&candidate.fresh, &candidate.good, store)
+        else {
             continue;
         };
         let changed = change(
             loaded.report.indicators,
-            &candidate.history,
+            &good.facts.indicators,
             candidate.feed.limits,
         );
         if let Some(reason) = changed
@@ -172,7 +174,7 @@ impl Candidate {
         let mut candidate = Self {
             feed: feed.clone(),
             fresh: None,
-            history: Vec::new(),
+            good: None,
             version: Version::Current,
             trouble: String::new(),
         };
@@ -180,15 +182,15 @@ impl Candidate {
             return candidate;
         };
         match store.good(&feed.name) {
-            Ok(good) => {
-                candidate.history = good.map_or(Vec::new(), |copy| copy.facts.indicators);
-            }
+            Ok(good) => candidate.good = good,
             Err(error) => candidate.trouble = error.to_string(),
         }
-        match store.stage(&feed.name, &feed.path, &now()) {
-            Ok((copy, same)) => {
-                candidate.feed.path.clone_from(&copy.path);
-                candidate.fresh = (!same).then_some(copy);
+        match store.stage(&feed.name, &feed.path, candidate.good.as_ref(), &now()) {
+            Ok(fresh) => {
+                if let Some(copy) = fresh.as_ref().or(candidate.good.as_ref()) {
+                    candidate.feed.path.clone_from(&copy.path);
+                }
+                candidate.fresh = fresh;
             }
             Err(error) => {
                 let reason = error.to_string();
@@ -202,20 +204,7 @@ impl Candidate {
 
     /// Puts the last good copy in its place; whether there is one that is not there already.
     fn hold(&mut self, reason: &str, store: Option<&Store>) -> bool {
-        let Some(store) = store else {
-            return false;
-        };
-        if matches!(self.version, Version::LastGood { .. }) {
-            return false;
-        }
-        let good = match store.good(&self.feed.name) {
-            Ok(good) => good,
-            Err(error) => {
-                self.trouble = error.to_string();
-                None
-            }
-        };
-        let Some(good) = good else {
+        let (Some(store), Some(good)) = (store, self.good.take()) else {
             return false;
         };
         if let Some(fresh) = self.fresh.take()
@@ -299,16 +288,4 @@ pub fn now() -> String {
     jiff::Timestamp::try_from(SystemTime::now())
         .map(|now| format!("{now:.0}"))
         .unwrap_or_default()
-}
-
-/// An error with its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        cause = error.source();
-    }
-    line
 }

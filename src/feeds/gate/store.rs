@@ -75,20 +75,24 @@ impl Store {
         Self { root, looks: true }
     }
 
-    /// Copies the file or directory of a feed to be looked at; the copy that is good, if it is the
-    /// same.
+    /// Copies the file or directory of a feed to be looked at, unless it is the same as the `good`
+    /// copy.
     ///
     /// # Errors
     /// When it cannot be read or written, with the path.
-    pub fn stage(&self, feed: &str, path: &Path, made: &str) -> io::Result<(Copy, bool)> {
+    pub fn stage(
+        &self,
+        feed: &str,
+        path: &Path,
+        good: Option<&Copy>,
+        made: &str,
+    ) -> io::Result<Option<Copy>> {
         let (files, directory) = read::files(path).map_err(io::Error::other)?;
         let checksum = checksum(&files)?;
-        if let Some(good) = self.find(feed, "good")
-            && good.facts.checksum == checksum
-            && good.facts.directory == directory
-            && self.verified(&good).is_ok()
-        {
-            return Ok((good, true));
+        let is_same =
+            |good: &Copy| good.facts.checksum == checksum && good.facts.directory == directory;
+        if good.is_some_and(is_same) {
+            return Ok(None);
         }
         let facts = CopyFacts {
             checksum,
@@ -98,7 +102,7 @@ impl Store {
         };
         if self.looks {
             let path = path.to_owned();
-            return Ok((Copy { path, facts }, false));
+            return Ok(Some(Copy { path, facts }));
         }
         let place = self.place(feed, "next");
         let target = place.join(FILES);
@@ -115,7 +119,7 @@ impl Store {
         };
         // A file that changed while it was copied is neither the old nor the new one.
         self.verified(&copy)?;
-        Ok((copy, false))
+        Ok(Some(copy))
     }
 
     /// The last good copy, if it is there and nobody changed it.
