@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::ParseOptions;
+use super::abuse_ch;
 use super::blocks::Lines;
 use super::document::{
     Document, Field, Places, confidence, each_entry, each_member, is_list, object, text, time,
@@ -18,7 +19,6 @@ use super::document::{
 use super::error::FeedError;
 use super::reason::{self, Reason};
 use super::rows::{Facts, Row, Rows, Tags};
-use crate::model::Role;
 
 /// An entry as written: in an export, and where the interface has other names, those.
 #[derive(Deserialize)]
@@ -147,13 +147,17 @@ fn take(
 ) -> Result<Row, Reason> {
     let written: Written<'_> = object(entry)?;
     let own_id = text(written.id);
+    let threat = text(written.threat_type);
     let malware = filled(written.malware).filter(|malware| malware != "unknown");
     let reference = filled(written.reference);
     let words = words(written.tags);
     let tags = Tags::of(words.iter().map(|word| &**word));
     let facts = Facts {
         id: own_id.as_deref().or(id),
-        role: role(written.threat_type).unwrap_or(options.role),
+        role: threat
+            .as_deref()
+            .and_then(abuse_ch::role)
+            .unwrap_or(options.role),
         malware: malware.as_deref().or(options.malware),
         confidence: confidence(written.confidence_level)?.unwrap_or(options.confidence),
         valid_from: time(written.first_seen_utc)?,
@@ -178,13 +182,4 @@ fn take(
 /// What a field says, unless it is the word for nothing.
 fn filled(field: Field<'_>) -> Option<Cow<'_, str>> {
     text(field).filter(|text| text != "None")
-}
-
-/// The role that a threat type names.
-fn role(threat_type: Field<'_>) -> Option<Role> {
-    match &*text(threat_type)? {
-        "botnet_cc" => Some(Role::C2),
-        "payload" | "payload_delivery" => Some(Role::Payload),
-        _ => None,
-    }
 }

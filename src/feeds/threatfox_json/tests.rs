@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::feeds::tests::{check_row, options, parse_bytes, parse_text, shown};
-use crate::model::{FeedFormat, Indicator};
+use crate::model::{FeedFormat, Indicator, Role};
 
 /// An export with one entry of this kind and value.
 fn export(kind: &str, value: &str) -> String {
@@ -119,6 +119,16 @@ fn an_export_and_an_answer_say_the_same() {
         assert_eq!(found, [expected]);
         assert_eq!((report.rows, report.accepted), (1, 1));
     }
+}
+
+#[test]
+fn a_type_of_threat_means_the_same_as_in_the_other_export() {
+    let entry = r#"[{"ioc":"a.example","ioc_type":"domain","threat_type":"cc_skimming"}]"#;
+    let options = options(FeedFormat::ThreatfoxJson);
+    let (found, _) = parse_text(entry.as_bytes(), &options, |indicator| {
+        format!("{:?}", indicator.role)
+    });
+    assert_eq!(found, ["Phishing"]);
 }
 
 #[test]
