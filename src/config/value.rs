@@ -87,14 +87,11 @@ pub(super) fn name(item: &Item<'_>) -> Result<String, Wrong> {
 
 /// The name of a topic, or of an instance (for which brokers have the same rules).
 pub(super) fn topic(item: &Item<'_>) -> Result<String, Wrong> {
-    let name = plain_name(text(item)?, TOPIC_LEN_MAX)?;
-    if name == "." || name == ".." {
-        return Err(format!("`{name}` is not a name").into());
-    }
-    Ok(name)
+    plain_name(text(item)?, TOPIC_LEN_MAX)
 }
 
-/// `name` if it has 1 to `len_max` letters, digits, `.`, `_` and `-`.
+/// `name` if it has 1 to `len_max` letters, digits, `.`, `_` and `-`, and leads to no other directory
+/// where one has its name.
 fn plain_name(name: String, len_max: usize) -> Result<String, Wrong> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() || name.len() > len_max || !name.chars().all(plain) {
@@ -103,6 +100,9 @@ fn plain_name(name: String, len_max: usize) -> Result<String, Wrong> {
             name.escape_debug()
         )
         .into());
+    }
+    if name == "." || name == ".." {
+        return Err(format!("`{name}` is not a name").into());
     }
     Ok(name)
 }

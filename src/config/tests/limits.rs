@@ -58,6 +58,7 @@ fn each_limit_is_kept() {
         ),
         ("workers", "unacknowledged_max", "0", "from 1 to 10000000"),
         ("hits", "topic", "\"..\"", "`..` is not a name"),
+        ("feed", "name", "\"..\"", "`..` is not a name"),
         ("hits", "format", "\"ecs\"", "is not one of json, protobuf"),
         ("dead", "value_max", "\"17 MiB\"", "must be 0 to 16 MiB"),
         ("dead", "value_max", "\"1 mib\"", "is not a size"),
