@@ -58,7 +58,6 @@ fn each_limit_is_kept() {
         ),
         ("workers", "unacknowledged_max", "0", "from 1 to 10000000"),
         ("hits", "topic", "\"..\"", "`..` is not a name"),
-        ("feed", "name", "\"..\"", "`..` is not a name"),
         ("hits", "format", "\"ecs\"", "is not one of json, protobuf"),
         ("dead", "value_max", "\"17 MiB\"", "must be 0 to 16 MiB"),
         ("dead", "value_max", "\"1 mib\"", "is not a size"),
@@ -194,6 +193,12 @@ fn each_limit_of_identify_is_kept() {
         ]
     );
     assert!(parse(&identify("")).is_ok());
+}
+
+#[test]
+fn no_name_leads_to_another_directory() {
+    let text = REQUIRED.replace("name = \"operation\"", "name = \"..\"");
+    check_refused(&text, "feed[0].name", "`..` is not a name");
 }
 
 #[test]
