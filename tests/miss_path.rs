@@ -65,6 +65,7 @@ fn snapshot(names: NameEngine) -> Snapshot {
         grace: Duration::ZERO,
         ignore_ports: false,
         overrides: false,
+        keyed: false,
     });
     let mut add = |value: IndicatorValue<'_>| {
         let indicator = Indicator {

@@ -222,5 +222,6 @@ fn feed_info(feed: &FeedConfig) -> FeedInfo {
         grace: feed.grace,
         ignore_ports: feed.ignore_ports,
         overrides: feed.overrides,
+        keyed: false,
     }
 }

@@ -61,6 +61,17 @@ impl AddressTableBuilder {
         Ok(*id)
     }
 
+    /// The key of the prefix `net`, if it is there.
+    pub fn find_prefix(&self, net: IpNet) -> Option<KeyId> {
+        self.prefixes.get(&net.trunc()).copied()
+    }
+
+    /// The key of `ip` on `port`, if it is there.
+    pub fn find_endpoint(&self, ip: IpAddr, port: u16) -> Option<KeyId> {
+        let endpoint = self.endpoints.get(&(unmapped(ip), port));
+        endpoint.map(|&(id, _)| id)
+    }
+
     /// The table.
     pub fn build(self) -> AddressTable {
         let filter = if self.prefixes.is_empty() && self.endpoints.is_empty() {

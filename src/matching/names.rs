@@ -166,6 +166,11 @@ impl NameTableBuilder {
         self.table.insert(name, scope, hash.0)
     }
 
+    /// The key of `name`, if it is there; `hash` is its [`HashKey::hash`].
+    pub fn find_hashed(&self, name: DomainName<'_>, hash: NameHash) -> Option<KeyId> {
+        self.table.position(name, hash.0)
+    }
+
     /// Reads where a name would be inserted. Many of these in a row wait for memory once, where
     /// as many insertions would each wait for themselves. What it returns means nothing.
     pub fn touch(&self, hash: NameHash) -> u32 {

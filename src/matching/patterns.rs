@@ -48,6 +48,11 @@ pub struct PatternTableBuilder {
 }
 
 impl PatternTableBuilder {
+    /// The key of the pattern `text`, if it is there.
+    pub fn find(&self, text: &str) -> Option<KeyId> {
+        self.ids.get(text).copied()
+    }
+
     /// The key of the pattern `text`.
     ///
     /// # Errors

@@ -82,6 +82,11 @@ impl SuffixTable {
         Ok(id)
     }
 
+    /// The key of `name`, if it is listed; `hash` is that of the name.
+    pub(super) fn position(&self, name: DomainName<'_>, hash: u64) -> Option<KeyId> {
+        self.find(name.as_str().as_bytes(), hash).ok()
+    }
+
     /// Reads where a name with this hash would be, so that an insertion soon after does not
     /// wait for memory. What it returns means nothing.
     pub(super) fn touch(&self, hash: u64) -> u32 {

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use super::Snapshot;
 use super::batch::RowBatch;
-use super::catalog::CatalogBuilder;
+use super::catalog::{CatalogBuilder, SetForm};
 use super::check::check;
 use super::counts::{Accepted, BatchTaken, FeedCounts, Refusal};
-use super::digest::Digest;
+use super::digest::FeedDigest;
+use super::ids::IdIndex;
+use super::layer::{Layer, Rule};
 use super::protect::Protected;
 use super::rows::Row;
 use super::tables::TablesBuilder;
@@ -45,6 +47,8 @@ pub struct FeedInfo {
     pub ignore_ports: bool,
     /// Whether its indicators or allow rules win whatever their specificity.
     pub overrides: bool,
+    /// Whether it changes row by row: a row with an id takes the place of the one that had it.
+    pub keyed: bool,
 }
 
 /// The number of a feed in a snapshot.
@@ -70,6 +74,9 @@ pub enum BuildError {
         /// The value.
         value: String,
     },
+    /// More than a table can hold, though each of its parts could.
+    #[error("too many indicators for one snapshot")]
+    Full,
 }
 
 /// Most rows that list one value; hits show all of them.
@@ -79,24 +86,25 @@ pub const VALUE_INDICATORS_MAX: usize = 256;
 #[derive(Debug)]
 pub struct SnapshotBuilder {
     options: BuildOptions,
-    key: HashKey,
-    counts: Vec<FeedCounts>,
+    pub(super) key: HashKey,
+    pub(super) counts: Vec<FeedCounts>,
     /// Of every feed.
     vetters: Vec<Vetter>,
-    contents: Contents,
+    pub(super) contents: Contents,
 }
 
 /// What is listed.
 #[derive(Debug)]
-struct Contents {
-    catalog: CatalogBuilder,
-    digest: Digest,
-    rules: Rules,
+pub(super) struct Contents {
+    pub(super) catalog: CatalogBuilder,
+    /// Of every feed.
+    pub(super) digests: Vec<FeedDigest>,
+    pub(super) rules: Rules,
 }
 
 /// What is listed, by what it means.
 #[derive(Debug)]
-struct Rules {
+pub(super) struct Rules {
     listed: TablesBuilder,
     allowed: TablesBuilder,
     revoked: TablesBuilder,
@@ -113,7 +121,7 @@ impl SnapshotBuilder {
             vetters: Vec::new(),
             contents: Contents {
                 catalog: CatalogBuilder::default(),
-                digest: Digest::default(),
+                digests: Vec::new(),
                 rules: Rules {
                     listed: TablesBuilder::new(key),
                     allowed: TablesBuilder::new(key),
@@ -137,7 +145,7 @@ impl SnapshotBuilder {
             };
             let vetter = Vetter::new(&feed.name, self.key, protected);
             self.vetters.push(vetter);
-            self.contents.digest.add_feed(&feed);
+            self.contents.digests.push(FeedDigest::new(&feed));
             self.contents.catalog.push_feed(feed);
         }
         FeedId(id)
@@ -196,11 +204,21 @@ impl SnapshotBuilder {
         }
     }
 
-    /// The snapshot, after it has found a sample of its own keys.
+    /// A snapshot of nothing else, after it has found a sample of its own keys.
+    ///
+    /// # Errors
+    /// As [`Self::build_layer`].
+    pub fn build(self, generation: u64) -> Result<Snapshot, BuildError> {
+        let emit_invalid = self.options.emit_invalid;
+        let layer = self.build_layer()?;
+        Ok(Snapshot::new(layer, emit_invalid, generation))
+    }
+
+    /// A layer, after it has found a sample of its own keys.
     ///
     /// # Errors
     /// [`BuildError`] when a table cannot be built or does not find what is in it.
-    pub fn build(self, generation: u64) -> Result<Snapshot, BuildError> {
+    pub fn build_layer(self) -> Result<Layer, BuildError> {
         let engine = self.options.names;
         let build = |tables: TablesBuilder, rules| {
             tables
@@ -208,40 +226,76 @@ impl SnapshotBuilder {
                 .map_err(|source| BuildError::Table { rules, source })
         };
         let contents = self.contents;
-        let snapshot = Snapshot {
-            generation,
-            hash: contents.digest.finish(),
-            emit_invalid: self.options.emit_invalid,
+        let mut layer = Layer {
             feeds: self.counts,
+            digests: contents.digests,
             catalog: contents.catalog.build(),
             listed: build(contents.rules.listed, "listed")?,
             allowed: build(contents.rules.allowed, "allowed")?,
             revoked: build(contents.rules.revoked, "revoked")?,
+            ids: IdIndex::default(),
         };
-        check(&snapshot.listed)?;
-        check(&snapshot.allowed)?;
-        Ok(snapshot)
+        check(&layer.listed)?;
+        check(&layer.allowed)?;
+        layer.ids = ids_of(&layer);
+        Ok(layer)
+    }
+}
+
+/// Where the rows of feeds are that change row by row.
+fn ids_of(layer: &Layer) -> IdIndex {
+    let mut ids = IdIndex::default();
+    if layer.catalog.feeds().iter().any(|feed| feed.keyed) {
+        layer.each_row(&mut |placed| {
+            let keyed = layer
+                .catalog
+                .feed(placed.row)
+                .is_some_and(|feed| feed.keyed);
+            if keyed && let Some(id) = layer.catalog.detail(placed.row).id {
+                ids.push(id, placed.rule, placed.class, placed.key);
+            }
+        });
+    }
+    ids.finish();
+    ids
+}
+
+/// What a row with this set does.
+pub(super) fn rule_of(set: SetForm<'_>) -> Rule {
+    if set.state == IndicatorState::Revoked {
+        Rule::Revoked
+    } else if set.role == Role::Allow {
+        Rule::Allowed
+    } else {
+        Rule::Listed
     }
 }
 
 impl Rules {
-    /// The tables that a row belongs to.
-    fn of(&mut self, row: &Vetted<'_>) -> &mut TablesBuilder {
-        if row.set.state == IndicatorState::Revoked {
-            &mut self.revoked
-        } else if row.set.role == Role::Allow {
-            &mut self.allowed
-        } else {
-            &mut self.listed
+    /// The tables of a rule.
+    pub(super) fn tables(&mut self, rule: Rule) -> &mut TablesBuilder {
+        match rule {
+            Rule::Listed => &mut self.listed,
+            Rule::Allowed => &mut self.allowed,
+            Rule::Revoked => &mut self.revoked,
+        }
+    }
+
+    /// The tables of a rule, to be looked at.
+    pub(super) fn of(&self, rule: Rule) -> &TablesBuilder {
+        match rule {
+            Rule::Listed => &self.listed,
+            Rule::Allowed => &self.allowed,
+            Rule::Revoked => &self.revoked,
         }
     }
 }
 
 impl Contents {
     /// Reads where a row will be placed.
-    fn touch(&mut self, row: &Vetted<'_>) -> u32 {
+    fn touch(&self, row: &Vetted<'_>) -> u32 {
         match row.value {
-            IndicatorValue::Name { .. } => self.rules.of(row).touch(row.hash),
+            IndicatorValue::Name { .. } => self.rules.of(rule_of(row.set)).touch(row.hash),
             IndicatorValue::Pattern(_)
             | IndicatorValue::Prefix(_)
             | IndicatorValue::Endpoint { .. } => 0,
@@ -249,7 +303,7 @@ impl Contents {
     }
 
     /// Takes a row, or says why not.
-    fn place(&mut self, feed: FeedId, row: &Vetted<'_>) -> Result<Accepted, Refusal> {
+    pub(super) fn place(&mut self, feed: FeedId, row: &Vetted<'_>) -> Result<Accepted, Refusal> {
         let info = self.catalog.feeds().get(usize::from(feed.0));
         let any_port = info.ok_or(Refusal::UnknownFeed)?.ignore_ports;
         let mut accepted = Accepted {
@@ -261,7 +315,7 @@ impl Contents {
         let set = self.catalog.set(feed.0, row.set)?;
         let scope = scope_of(&row.value);
         let details = self.catalog.details();
-        let tables = self.rules.of(row);
+        let tables = self.rules.tables(rule_of(row.set));
         let (key, rows) = tables.insert(&row.value, row.hash, any_port)?;
         let mut of_value = 0;
         for known in rows.of(key) {
@@ -278,7 +332,9 @@ impl Contents {
             return Err(Refusal::TooMany);
         }
         rows.push(key, Row::new(set, scope, details.add(row.detail)?));
-        self.digest.add(row.digest);
+        if let Some(digest) = self.digests.get_mut(usize::from(feed.0)) {
+            digest.add(row.digest);
+        }
         Ok(accepted)
     }
 }

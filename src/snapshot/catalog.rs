@@ -2,6 +2,7 @@
 //! plain feed names one attribute set and has nothing of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hashbrown::HashMap;
 
@@ -24,6 +25,8 @@ struct AttributeSet {
     role: Role,
     state: IndicatorState,
     confidence: u8,
+    /// Whether its feed lists it no longer.
+    removed: bool,
     /// The number of the word, plus one; 0 for none.
     malware: u32,
     tags_start: u32,
@@ -69,9 +72,10 @@ impl Catalog {
             return Validity::NotYet;
         }
         let expired = detail.valid_until.is_some_and(|until| {
-            let grace = self
-                .feed(row)
-                .map_or_else(Default::default, |feed| feed.grace);
+            let grace = match (self.set(row), self.feed(row)) {
+                (Some(set), Some(feed)) if !set.removed => feed.grace,
+                _ => Duration::ZERO,
+            };
             at >= until.saturating_add(grace)
         });
         if expired {
@@ -79,6 +83,56 @@ impl Catalog {
         } else {
             Validity::Valid
         }
+    }
+
+    /// The number of a row's feed.
+    pub(super) fn feed_number(&self, row: Row) -> Option<u16> {
+        self.set(row).map(|set| set.feed)
+    }
+
+    /// Whether its feed lists a row no longer.
+    pub(super) fn is_removed(&self, row: Row) -> bool {
+        self.set(row).is_some_and(|set| set.removed)
+    }
+
+    /// The feeds, in the order of their numbers.
+    pub(super) fn feeds(&self) -> &[FeedInfo] {
+        &self.feeds
+    }
+
+    /// How many attribute sets there are.
+    pub(super) fn sets_len(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// What is a row's own.
+    pub(super) fn detail(&self, row: Row) -> Detail<'_> {
+        self.details.read(row.detail)
+    }
+
+    /// The same in the form in which it is kept.
+    pub(super) fn detail_form(&self, row: Row) -> &[u8] {
+        self.details.form(row.detail)
+    }
+
+    /// The form of a row's set, with its words in `words`, as [`SetForm::write`] made it.
+    pub(super) fn set_form<'w>(&self, row: Row, words: &'w mut Vec<u8>) -> Option<SetForm<'w>> {
+        let set = self.set(row)?;
+        let word = |number: u32| self.words.get(number as usize).map_or("", |word| word);
+        let tags = self.tags.get(set.tags_start as usize..).unwrap_or_default();
+        let tags = tags.iter().take(usize::from(set.tags_len));
+        SetForm::write_words(
+            set.malware.checked_sub(1).map(word),
+            tags.map(|&number| word(number)),
+            words,
+        );
+        Some(SetForm {
+            role: set.role,
+            state: set.state,
+            confidence: set.confidence,
+            removed: set.removed,
+            words,
+        })
     }
 
     /// A row of the key `value` as a hit shows it.
@@ -146,6 +200,8 @@ pub(super) struct SetForm<'a> {
     pub(super) state: IndicatorState,
     /// 0 to 100.
     confidence: u8,
+    /// Whether its feed lists it no longer: then it ends without the feed's grace.
+    pub(super) removed: bool,
     /// Whether there is a malware family, then it and the tags, each after its length.
     words: &'a [u8],
 }
@@ -153,22 +209,32 @@ pub(super) struct SetForm<'a> {
 impl<'a> SetForm<'a> {
     /// The form of the set of `indicator`, in `words`.
     pub(super) fn write(indicator: &Indicator<'_>, words: &'a mut Vec<u8>) -> Self {
-        words.clear();
-        if indicator.malware.is_some() || !indicator.tags.is_empty() {
-            words.push(u8::from(indicator.malware.is_some()));
-            let tags = indicator.tags.iter().take(TAGS_MAX).copied();
-            for word in indicator.malware.into_iter().chain(tags) {
-                let word = cut(word);
-                let len = u16::try_from(word.len()).unwrap_or(u16::MAX);
-                words.extend_from_slice(&len.to_le_bytes());
-                words.extend_from_slice(word.as_bytes());
-            }
-        }
+        let tags = indicator.tags.iter().take(TAGS_MAX).copied();
+        Self::write_words(indicator.malware, tags, words);
         Self {
             role: indicator.role,
             state: indicator.state,
             confidence: indicator.confidence,
+            removed: false,
             words,
+        }
+    }
+
+    /// Writes the words of a set.
+    fn write_words<'t>(
+        malware: Option<&'t str>,
+        tags: impl Iterator<Item = &'t str>,
+        words: &mut Vec<u8>,
+    ) {
+        words.clear();
+        for word in malware.into_iter().chain(tags) {
+            if words.is_empty() {
+                words.push(u8::from(malware.is_some()));
+            }
+            let word = cut(word);
+            let len = u16::try_from(word.len()).unwrap_or(u16::MAX);
+            words.extend_from_slice(&len.to_le_bytes());
+            words.extend_from_slice(word.as_bytes());
         }
     }
 
@@ -178,6 +244,7 @@ impl<'a> SetForm<'a> {
             role: self.role,
             state: self.state,
             confidence: self.confidence,
+            removed: self.removed,
             words,
         }
     }
@@ -189,7 +256,9 @@ impl<'a> SetForm<'a> {
 
     /// Appends all of it as bytes, which the hash of the snapshot takes in.
     pub(super) fn append(self, bytes: &mut Vec<u8>) {
-        bytes.extend([self.role as u8, self.state as u8, self.confidence]);
+        // No confidence is above 100.
+        let confidence = self.confidence | u8::from(self.removed) << 7;
+        bytes.extend([self.role as u8, self.state as u8, confidence]);
         bytes.extend_from_slice(self.words);
     }
 
@@ -245,6 +314,11 @@ impl CatalogBuilder {
         }
     }
 
+    /// The number of the feed of a row.
+    pub(super) fn feed_number(&self, row: Row) -> Option<u16> {
+        self.catalog.feed_number(row)
+    }
+
     /// The details, to read and to add.
     pub(super) fn details(&mut self) -> &mut Details {
         &mut self.catalog.details
@@ -281,6 +355,7 @@ impl CatalogBuilder {
             role: form.role,
             state: form.state,
             confidence: form.confidence,
+            removed: form.removed,
             malware,
             tags_start,
             tags_len: u16::try_from(tags_len).unwrap_or(u16::MAX),

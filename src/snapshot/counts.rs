@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::detail::DetailsFull;
+use super::layer::{HiddenRow, Rule};
 use super::tables::InsertError;
 use crate::matching::{Full, PatternError};
 use crate::model::Role;
@@ -97,6 +98,8 @@ pub struct FeedCounts {
     pub allow_rules: u64,
     /// Rows that their feed withdrew.
     pub revoked: u64,
+    /// Indicators and allow rules that it lists no longer, kept for events before that.
+    pub removed: u64,
     /// Rows that were there already.
     pub duplicates: u64,
     /// Rows that list only the name itself, since others register below it.
@@ -129,11 +132,48 @@ impl FeedCounts {
             indicators: 0,
             allow_rules: 0,
             revoked: 0,
+            removed: 0,
             duplicates: 0,
             narrowed: 0,
             reserved: 0,
             refused: BTreeMap::new(),
         }
+    }
+
+    /// Adds what is counted of another part of the feed.
+    pub(super) fn add_all(&mut self, other: &Self) {
+        let Self {
+            name: _,
+            indicators,
+            allow_rules,
+            revoked,
+            removed,
+            duplicates,
+            narrowed,
+            reserved,
+            refused,
+        } = other;
+        self.indicators += indicators;
+        self.allow_rules += allow_rules;
+        self.revoked += revoked;
+        self.removed += removed;
+        self.duplicates += duplicates;
+        self.narrowed += narrowed;
+        self.reserved += reserved;
+        for (reason, count) in refused {
+            *self.refused.entry(reason).or_default() += count;
+        }
+    }
+
+    /// No longer counts a row that is hidden.
+    pub(super) fn subtract(&mut self, row: &HiddenRow) {
+        let kind = match row.rule {
+            _ if row.removed => &mut self.removed,
+            Rule::Listed => &mut self.indicators,
+            Rule::Allowed => &mut self.allow_rules,
+            Rule::Revoked => &mut self.revoked,
+        };
+        *kind = kind.saturating_sub(1);
     }
 
     /// Counts a row.

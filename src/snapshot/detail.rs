@@ -120,6 +120,20 @@ impl Details {
         }
     }
 
+    /// The form of the detail at `id`, as [`Detail::write`] made it.
+    pub(super) fn form(&self, id: DetailId) -> &[u8] {
+        let all = self.bytes.get(id.0 as usize..).unwrap_or_default();
+        let mut rest = all;
+        let flags = take(&mut rest, 1).first().copied().unwrap_or_default();
+        for _ in 0..(flags & (FROM | UNTIL)).count_ones() {
+            read_time(&mut rest);
+        }
+        for _ in 0..(flags & (ID | WRITTEN | REFERENCE)).count_ones() {
+            read_text(&mut rest);
+        }
+        all.get(..all.len() - rest.len()).unwrap_or_default()
+    }
+
     /// Gives back the room for more.
     pub(super) fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
@@ -212,6 +226,9 @@ mod tests {
                 }
             }
             let read: Vec<Detail<'_>> = ids.iter().map(|&id| details.read(id)).collect();
+            for (row, &id) in rows.iter().zip(&ids) {
+                prop_assert_eq!(details.form(id), form(row));
+            }
             prop_assert_eq!(read, rows);
         }
     }

@@ -2,34 +2,39 @@
 //! added up, so that the order in which they came does not count, nor where they were hashed.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use hashbrown::HashSet;
 
 use super::build::FeedInfo;
 use super::catalog::SetForm;
 use super::detail::cut;
 use crate::model::{IndicatorValue, Named, Scope, VictimDirection};
 
-/// The sum so far.
-#[derive(Debug, Default)]
-pub(super) struct Digest {
-    sum: [u64; 4],
+/// The hash of one feed: of its rules, and the sum of those of its rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct FeedDigest {
+    rules: RowDigest,
+    rows: RowDigest,
 }
 
-/// The hash of one row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The hash of one row, or the sum of many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RowDigest([u64; 4]);
 
 /// Names this way of hashing: a change of it changes every hash.
 const VERSION: &str = "gannet.snapshot.v2";
 
-impl Digest {
-    /// Adds a feed with its rules.
-    pub(super) fn add_feed(&mut self, feed: &FeedInfo) {
+impl FeedDigest {
+    /// A feed with its rules and without rows.
+    pub(super) fn new(feed: &FeedInfo) -> Self {
         let FeedInfo {
             name,
             victim,
             grace,
             ignore_ports,
             overrides,
+            keyed: _,
         } = feed;
         let mut bytes = Vec::new();
         push_text(&mut bytes, "feed");
@@ -37,27 +42,49 @@ impl Digest {
         push_text(&mut bytes, victim.map_or("", VictimDirection::as_str));
         bytes.extend_from_slice(&grace.as_nanos().to_le_bytes());
         bytes.extend([u8::from(*ignore_ports), u8::from(*overrides)]);
-        self.add(RowDigest::of(&blake3::hash(&bytes)));
+        Self {
+            rules: RowDigest::of(&blake3::hash(&bytes)),
+            rows: RowDigest::default(),
+        }
     }
 
     /// Adds a row.
     pub(super) fn add(&mut self, row: RowDigest) {
-        for (lane, added) in self.sum.iter_mut().zip(row.0) {
-            *lane = lane.wrapping_add(added);
-        }
+        self.rows.add(row);
     }
 
-    /// The hash: 32 hexadecimal digits.
-    pub(super) fn finish(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(VERSION.as_bytes());
-        for lane in self.sum {
-            hasher.update(&lane.to_le_bytes());
-        }
-        let mut hex = hasher.finalize().to_hex().to_string();
-        hex.truncate(32);
-        hex
+    /// Adds all rows of another version of the feed.
+    pub(super) fn add_rows(&mut self, other: &Self) {
+        self.rows.add(other.rows);
     }
+
+    /// Takes a row away that was added.
+    pub(super) fn subtract(&mut self, row: RowDigest) {
+        for (lane, gone) in self.rows.0.iter_mut().zip(row.0) {
+            *lane = lane.wrapping_sub(gone);
+        }
+    }
+}
+
+/// The hash of feeds, the rules of one that comes in several parts counted once: 32 hexadecimal
+/// digits.
+pub(super) fn hash_of(feeds: impl Iterator<Item = (Arc<str>, FeedDigest)>) -> String {
+    let mut sum = RowDigest::default();
+    let mut known = HashSet::new();
+    for (name, feed) in feeds {
+        if known.insert(name) {
+            sum.add(feed.rules);
+        }
+        sum.add(feed.rows);
+    }
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(VERSION.as_bytes());
+    for lane in sum.0 {
+        hasher.update(&lane.to_le_bytes());
+    }
+    let mut hex = hasher.finalize().to_hex().to_string();
+    hex.truncate(32);
+    hex
 }
 
 impl RowDigest {
@@ -68,6 +95,13 @@ impl RowDigest {
             *lane = u64::from_le_bytes(*bytes);
         }
         Self(lanes)
+    }
+
+    /// Adds another.
+    fn add(&mut self, other: Self) {
+        for (lane, added) in self.0.iter_mut().zip(other.0) {
+            *lane = lane.wrapping_add(added);
+        }
     }
 }
 

@@ -3,19 +3,26 @@
 use std::cmp::Ordering;
 
 use super::Snapshot;
-use super::judge::Verdict;
-use super::rows::Row;
+use super::judge::{JudgedRow, Verdict};
 use super::tables::{Found, Subject};
 use crate::model::{
     Answer, DomainName, Endpoint, Event, EventKind, Field, Match, MatchedIndicator, NAME_LEN_MAX,
     unmapped,
 };
 
-/// A key found in an event, with those of its rows that count and whether each is valid.
+/// A value found in an event, with those of its rows that count and whether each is valid.
 struct Hit<'s> {
     field: Field,
     found: Found<'s>,
-    rows: Vec<(Row, bool)>,
+    rows: Vec<(JudgedRow<'s>, bool)>,
+}
+
+/// What was found in an event so far.
+#[derive(Default)]
+struct Hits<'s> {
+    hits: Vec<Hit<'s>>,
+    /// How many values would have matched if they were not muted.
+    muted: u64,
 }
 
 impl Snapshot {
@@ -25,8 +32,10 @@ impl Snapshot {
     ///
     /// DNS: the question, the names and the addresses of the answer. Flows: both ends, with
     /// their ports. Allocates; for events whose keys passed a probe.
-    pub fn matches(&self, event: &Event, out: &mut Vec<Match>) {
-        let mut hits: Vec<Hit<'_>> = Vec::new();
+    ///
+    /// Returns how many values would match besides if they were not muted.
+    pub fn matches(&self, event: &Event, out: &mut Vec<Match>) -> u64 {
+        let mut hits = Hits::default();
         match &event.kind {
             EventKind::Dns(dns) => {
                 self.collect_name(event, Field::Qname, &dns.qname, &mut hits);
@@ -48,12 +57,13 @@ impl Snapshot {
                 self.collect(event, Field::Destination, end(flow.destination), &mut hits);
             }
         }
-        out.extend(hits.into_iter().map(|hit| self.to_match(hit)));
+        out.extend(hits.hits.into_iter().map(to_match));
+        hits.muted
     }
 
     /// Collects what matches in a name as the event holds it; of an unfit name, what lists the
     /// names above it.
-    fn collect_name<'s>(&'s self, event: &Event, field: Field, raw: &str, hits: &mut Vec<Hit<'s>>) {
+    fn collect_name<'s>(&'s self, event: &Event, field: Field, raw: &str, hits: &mut Hits<'s>) {
         let mut scratch = [0; NAME_LEN_MAX];
         if let Ok(name) = DomainName::parse(raw.as_bytes(), &mut scratch) {
             self.collect(event, field, Subject::Name(name), hits);
@@ -68,23 +78,23 @@ impl Snapshot {
         event: &Event,
         field: Field,
         subject: Subject<'_>,
-        hits: &mut Vec<Hit<'s>>,
+        hits: &mut Hits<'s>,
     ) {
         for judged in self.judge(subject, Some(event.time)) {
+            let muted = judged.rows.iter().any(|row| row.verdict == Verdict::Muted);
             let rows = judged.rows.into_iter();
-            let rows: Vec<(Row, bool)> = rows
-                .filter_map(|(row, verdict)| self.counts(verdict).map(|valid| (row, valid)))
+            let rows: Vec<(JudgedRow<'_>, bool)> = rows
+                .filter_map(|row| self.counts(row.verdict).map(|valid| (row, valid)))
                 .collect();
             if rows.is_empty() {
+                hits.muted += u64::from(muted);
                 continue;
             }
             let found = judged.found;
-            let known = hits
-                .iter_mut()
-                .find(|hit| (hit.found.class, hit.found.key) == (found.class, found.key));
-            match known {
+            let mut known = hits.hits.iter_mut();
+            match known.find(|hit| hit.found.is_same_value(&found)) {
                 Some(hit) => hit.rows.extend(rows),
-                None => hits.push(Hit { field, found, rows }),
+                None => hits.hits.push(Hit { field, found, rows }),
             }
         }
     }
@@ -94,39 +104,38 @@ impl Snapshot {
         match verdict {
             Verdict::Matches => Some(true),
             Verdict::NotYetValid | Verdict::Expired => self.emit_invalid.then_some(false),
-            Verdict::Allowed | Verdict::OtherPort | Verdict::Revoked => None,
+            Verdict::Allowed | Verdict::OtherPort | Verdict::Revoked | Verdict::Muted => None,
         }
     }
+}
 
-    /// The match of a hit: only its valid rows, if there are any.
-    fn to_match(&self, hit: Hit<'_>) -> Match {
-        let valid = hit.rows.iter().any(|&(_, valid)| valid);
-        let rows = hit.rows.iter().filter(|&&(_, row)| row || !valid);
-        self.show(hit.field, &hit.found, rows.map(|&(row, _)| row), valid)
-    }
+/// The match of a hit: only its valid rows, if there are any.
+fn to_match(hit: Hit<'_>) -> Match {
+    let valid = hit.rows.iter().any(|&(_, valid)| valid);
+    let rows = hit.rows.iter().filter(|&&(_, row)| row || !valid);
+    show(hit.field, &hit.found, rows.map(|(row, _)| *row), valid)
+}
 
-    /// A match of `rows`.
-    pub(super) fn show(
-        &self,
-        field: Field,
-        found: &Found<'_>,
-        rows: impl Iterator<Item = Row>,
-        valid_at_event: bool,
-    ) -> Match {
-        let value = found.value.canonical();
-        let mut indicators: Vec<MatchedIndicator> = rows
-            .filter_map(|row| self.catalog.indicator(row, &value))
-            .collect();
-        indicators.sort_by(order);
-        indicators.dedup();
-        Match {
-            field,
-            kind: found.kind,
-            class: found.class.as_str(),
-            value,
-            valid_at_event,
-            indicators,
-        }
+/// A match of `rows`.
+pub(super) fn show<'s>(
+    field: Field,
+    found: &Found<'_>,
+    rows: impl Iterator<Item = JudgedRow<'s>>,
+    valid_at_event: bool,
+) -> Match {
+    let value = found.value.canonical();
+    let mut indicators: Vec<MatchedIndicator> = rows
+        .filter_map(|row| row.catalog.indicator(row.row, &value))
+        .collect();
+    indicators.sort_by(order);
+    indicators.dedup();
+    Match {
+        field,
+        kind: found.kind,
+        class: found.class.as_str(),
+        value,
+        valid_at_event,
+        indicators,
     }
 }
 

@@ -3,8 +3,9 @@
 
 use super::Snapshot;
 use super::catalog::{Catalog, Validity};
+use super::layer::Rule;
 use super::rows::Row;
-use super::tables::{Found, FoundValue, Subject, Tables};
+use super::tables::{Found, FoundValue, Subject};
 use crate::matching::{Allowance, Claim, scope_covers};
 use crate::model::{EventTime, MatchKind};
 
@@ -23,81 +24,118 @@ pub(super) enum Verdict {
     OtherPort,
     /// Its feed withdrew it.
     Revoked,
+    /// Its hits exploded, and no operator has released it.
+    Muted,
 }
 
-/// A key that covers a subject, with the verdict on each of its rows that do.
+/// A value that covers a subject, with the verdict on each of its rows that do.
 #[derive(Debug)]
 pub(super) struct Judged<'s> {
-    /// The key.
+    /// The value.
     pub(super) found: Found<'s>,
     /// Its rows.
-    pub(super) rows: Vec<(Row, Verdict)>,
+    pub(super) rows: Vec<JudgedRow<'s>>,
+}
+
+/// A row with its verdict.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct JudgedRow<'s> {
+    /// What it means.
+    pub(super) catalog: &'s Catalog,
+    pub(super) row: Row,
+    pub(super) verdict: Verdict,
 }
 
 impl Snapshot {
-    /// Every listed key that covers `subject` with its verdicts, the most specific first.
+    /// Every listed value that covers `subject` with its verdicts, the most specific first.
     /// Without an instant, everything is valid.
     pub(super) fn judge(&self, subject: Subject<'_>, at: Option<EventTime>) -> Vec<Judged<'_>> {
-        let found = self.listed.find(subject);
-        if found.is_empty() {
-            return Vec::new();
-        }
-        let allowance = self.allowance(subject, at);
-        let verdict = |found: &Found<'_>, row: Row| {
-            if !fits_port(&self.catalog, found, row, subject) {
+        let allowance = std::cell::OnceCell::new();
+        let verdict = |catalog: &Catalog, found: &Found<'_>, row: Row| {
+            if !fits_port(catalog, found, row, subject) {
                 return Verdict::OtherPort;
             }
-            if allowance.beats(claim(&self.catalog, found, row)) {
+            let allowance = allowance.get_or_init(|| self.allowance(subject, at));
+            if allowance.beats(claim(catalog, found, row)) {
                 return Verdict::Allowed;
             }
-            match self.catalog.validity(row, at) {
+            match catalog.validity(row, at) {
+                Validity::Valid if self.mutes(catalog, found, row) => Verdict::Muted,
                 Validity::Valid => Verdict::Matches,
                 Validity::NotYet => Verdict::NotYetValid,
                 Validity::Expired => Verdict::Expired,
             }
         };
-        judged(&self.listed, found, verdict)
+        self.judge_by(Rule::Listed, subject, verdict)
     }
 
-    /// Every withdrawn key that covers `subject`.
+    /// Every withdrawn value that covers `subject`.
     pub(super) fn judge_revoked(&self, subject: Subject<'_>) -> Vec<Judged<'_>> {
-        let found = self.revoked.find(subject);
-        judged(&self.revoked, found, |_, _| Verdict::Revoked)
+        self.judge_by(Rule::Revoked, subject, |_, _, _| Verdict::Revoked)
     }
 
     /// What the allow rules that are valid at an instant say of `subject`.
     pub(super) fn allowance(&self, subject: Subject<'_>, at: Option<EventTime>) -> Allowance {
         let mut allowance = Allowance::default();
-        for found in self.allowed.find(subject) {
-            for row in self.allowed.rows(found.class, found.key) {
-                let counts = covers(&found, row)
-                    && fits_port(&self.catalog, &found, row, subject)
-                    && self.catalog.validity(row, at) == Validity::Valid;
-                if counts {
-                    allowance.add(claim(&self.catalog, &found, row));
+        for stacked in self.stack.layers() {
+            let (tables, catalog) = (&stacked.layer.allowed, &stacked.layer.catalog);
+            for found in tables.find(subject) {
+                for row in tables.rows(found.class, found.key) {
+                    let counts = covers(&found, row)
+                        && stacked.shows(row)
+                        && fits_port(catalog, &found, row, subject)
+                        && catalog.validity(row, at) == Validity::Valid;
+                    if counts {
+                        allowance.add(claim(catalog, &found, row));
+                    }
                 }
             }
         }
         allowance
     }
-}
 
-/// The rows of `found` that cover the subject, each with its verdict; keys without any are
-/// left out.
-fn judged<'s>(
-    tables: &'s Tables,
-    found: Vec<Found<'s>>,
-    verdict: impl Fn(&Found<'_>, Row) -> Verdict,
-) -> Vec<Judged<'s>> {
-    let judge = |found: Found<'s>| {
-        let rows = tables.rows(found.class, found.key);
-        let rows: Vec<(Row, Verdict)> = rows
-            .filter(|&row| covers(&found, row))
-            .map(|row| (row, verdict(&found, row)))
-            .collect();
-        (!rows.is_empty()).then_some(Judged { found, rows })
-    };
-    found.into_iter().filter_map(judge).collect()
+    /// Every value of a rule that covers `subject`, with a verdict on its rows.
+    fn judge_by(
+        &self,
+        rule: Rule,
+        subject: Subject<'_>,
+        verdict: impl Fn(&Catalog, &Found<'_>, Row) -> Verdict,
+    ) -> Vec<Judged<'_>> {
+        let mut judged: Vec<Judged<'_>> = Vec::new();
+        for stacked in self.stack.layers() {
+            let (tables, catalog) = (stacked.layer.tables(rule), &stacked.layer.catalog);
+            for found in tables.find(subject) {
+                let rows = tables.rows(found.class, found.key);
+                let rows = rows.filter(|&row| covers(&found, row) && stacked.shows(row));
+                let rows: Vec<JudgedRow<'_>> = rows
+                    .map(|row| JudgedRow {
+                        catalog,
+                        row,
+                        verdict: verdict(catalog, &found, row),
+                    })
+                    .collect();
+                let mut known = judged.iter_mut();
+                match known.find(|known| known.found.is_same_value(&found)) {
+                    _ if rows.is_empty() => {}
+                    Some(known) => known.rows.extend(rows),
+                    None => judged.push(Judged { found, rows }),
+                }
+            }
+        }
+        if !self.stack.upper.is_empty() {
+            judged.sort_by_key(|judged| judged.found.rank(subject));
+        }
+        judged
+    }
+
+    /// Whether an operator or the breaker muted a row.
+    fn mutes(&self, catalog: &Catalog, found: &Found<'_>, row: Row) -> bool {
+        if self.muted.is_empty() {
+            return false;
+        }
+        let feed = catalog.feed(row).map_or("", |feed| &feed.name);
+        self.muted.feeds.contains(feed) || self.muted.values.contains(&found.value.canonical())
+    }
 }
 
 /// Whether a row of the key covers the subject: of a name, by its scope.

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use super::Snapshot;
-use super::judge::{Judged, Verdict};
-use super::rows::Row;
+use super::find::show;
+use super::judge::{Judged, JudgedRow, Verdict};
 use super::tables::Subject;
 use crate::matching::Allowance;
 use crate::model::{
@@ -18,7 +18,7 @@ pub struct Lookup {
     pub listed: bool,
     /// Whether an event with it would match.
     pub would_match: bool,
-    /// Why it would not: `allowed`, `expired`, `not_yet_valid`, `revoked`, `other_port`, or the
+    /// Why it would not: `allowed`, `expired`, `not_yet_valid`, `revoked`, `other_port`, `muted`, or the
     /// reason why it is no name. `None` if it matches or is simply not listed.
     pub why_not: Option<&'static str>,
     /// What would match; if nothing would, what is listed all the same. The most specific first.
@@ -57,7 +57,7 @@ impl Snapshot {
     fn look_up(&self, subject: Subject<'_>, field: Field, at: Option<EventTime>) -> Lookup {
         let mut judged = self.judge(subject, at);
         judged.extend(self.judge_revoked(subject));
-        let matching = self.show_all(&judged, field, |verdict| verdict == Verdict::Matches);
+        let matching = show_all(&judged, field, |verdict| verdict == Verdict::Matches);
         if !matching.is_empty() {
             return Lookup {
                 listed: true,
@@ -68,7 +68,7 @@ impl Snapshot {
         }
         let first = judged.iter().flat_map(|judged| &judged.rows).next();
         let why_not = match first {
-            Some((_, verdict)) => reason(*verdict),
+            Some(row) => reason(row.verdict),
             None if self.allowance(subject, at) != Allowance::default() => reason(Verdict::Allowed),
             None => None,
         };
@@ -76,34 +76,24 @@ impl Snapshot {
             listed: first.is_some(),
             would_match: false,
             why_not,
-            matches: self.show_all(&judged, field, |_| true),
+            matches: show_all(&judged, field, |_| true),
         }
     }
+}
 
-    /// The rows with a `wanted` verdict, a match a value.
-    fn show_all(
-        &self,
-        judged: &[Judged<'_>],
-        field: Field,
-        wanted: impl Fn(Verdict) -> bool,
-    ) -> Vec<Match> {
-        let show = |judged: &Judged<'_>| {
-            let rows: Vec<(Row, Verdict)> = judged
-                .rows
-                .iter()
-                .copied()
-                .filter(|&(_, verdict)| wanted(verdict))
-                .collect();
-            let valid = |verdict: Verdict| match verdict {
-                Verdict::Matches | Verdict::Allowed | Verdict::OtherPort => true,
-                Verdict::NotYetValid | Verdict::Expired | Verdict::Revoked => false,
-            };
-            let any_valid = rows.iter().any(|&(_, verdict)| valid(verdict));
-            let shown = rows.iter().map(|&(row, _)| row);
-            (!rows.is_empty()).then(|| self.show(field, &judged.found, shown, any_valid))
+/// The rows with a `wanted` verdict, a match a value.
+fn show_all(judged: &[Judged<'_>], field: Field, wanted: impl Fn(Verdict) -> bool) -> Vec<Match> {
+    let show = |judged: &Judged<'_>| {
+        let rows = judged.rows.iter().copied();
+        let rows: Vec<JudgedRow<'_>> = rows.filter(|row| wanted(row.verdict)).collect();
+        let valid = |row: &JudgedRow<'_>| match row.verdict {
+            Verdict::Matches | Verdict::Allowed | Verdict::OtherPort | Verdict::Muted => true,
+            Verdict::NotYetValid | Verdict::Expired | Verdict::Revoked => false,
         };
-        judged.iter().filter_map(show).collect()
-    }
+        let any_valid = rows.iter().any(valid);
+        (!rows.is_empty()).then(|| show(field, &judged.found, rows.into_iter(), any_valid))
+    };
+    judged.iter().filter_map(show).collect()
 }
 
 /// The word for a verdict; none for a match.
@@ -115,5 +105,6 @@ fn reason(verdict: Verdict) -> Option<&'static str> {
         Verdict::Expired => Some("expired"),
         Verdict::OtherPort => Some("other_port"),
         Verdict::Revoked => Some("revoked"),
+        Verdict::Muted => Some("muted"),
     }
 }

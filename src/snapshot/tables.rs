@@ -1,6 +1,7 @@
 //! The four tables of one kind of rule (what is listed, allowed or revoked), each with the rows
 //! of its keys.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -10,7 +11,7 @@ use crate::matching::{
     AddressTable, AddressTableBuilder, Full, HashKey, KeyId, NameHash, NameTable, NameTableBuilder,
     PatternError, PatternTable, PatternTableBuilder, TableError,
 };
-use crate::model::{DomainName, IndicatorValue, MatchKind, NameEngine};
+use crate::model::{DomainName, IndicatorValue, MatchKind, NAME_LEN_MAX, NameEngine, Scope};
 
 /// What a key is, and which table holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,8 +66,30 @@ pub(super) struct Found<'s> {
     pub(super) specificity: u16,
 }
 
+impl Found<'_> {
+    /// Whether another layer's key is the same value.
+    pub(super) fn is_same_value(&self, other: &Found<'_>) -> bool {
+        self.class == other.class && self.value == other.value
+    }
+
+    /// Orders what was found of a subject: as [`Tables::find`] does.
+    pub(super) fn rank(&self, subject: Subject<'_>) -> impl Ord + use<> {
+        let asked = match subject {
+            Subject::Address(_, port) => port,
+            Subject::Name(_) | Subject::Below(_) | Subject::Network(_) => None,
+        };
+        let (behind, port) = match (self.class, self.value) {
+            (Class::Endpoint, FoundValue::Endpoint(_, port)) => (0, port),
+            (Class::Prefix | Class::Pattern, _) => (1, 0),
+            (Class::Name | Class::Endpoint, _) => (0, 0),
+        };
+        let other_port = self.class == Class::Endpoint && Some(port) != asked;
+        (behind, other_port, Reverse(self.specificity), port)
+    }
+}
+
 /// The value of a key that was found.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FoundValue<'s> {
     /// A name or a pattern.
     Text(&'s str),
@@ -122,6 +145,52 @@ impl Tables {
             Class::Endpoint => &self.endpoint_rows,
         };
         rows.of(key)
+    }
+
+    /// The value of a key that is a text, a name as an exact one; `None` for addresses.
+    pub(super) fn text_value<'a>(
+        &'a self,
+        class: Class,
+        key: KeyId,
+        scratch: &'a mut [u8; NAME_LEN_MAX],
+    ) -> Option<IndicatorValue<'a>> {
+        match class {
+            Class::Name => {
+                let text = self.names.keys().name(key).as_bytes();
+                let name = DomainName::parse(text, scratch).ok()?;
+                let scope = Scope::Exact;
+                Some(IndicatorValue::Name { name, scope })
+            }
+            Class::Pattern => Some(IndicatorValue::Pattern(self.patterns.text(key))),
+            Class::Prefix | Class::Endpoint => None,
+        }
+    }
+
+    /// Hands out every key with its value: names as exact ones, whatever their scopes.
+    pub(super) fn each_key(&self, take: &mut dyn FnMut(Class, KeyId, IndicatorValue<'_>)) {
+        let texts = [
+            (Class::Name, self.names.keys().len()),
+            (Class::Pattern, self.patterns.len()),
+        ];
+        let mut scratch = [0; NAME_LEN_MAX];
+        for (class, len) in texts {
+            for key in (0..len).map(KeyId::from_index) {
+                if let Some(value) = self.text_value(class, key, &mut scratch) {
+                    take(class, key, value);
+                }
+            }
+        }
+        self.each_address(take);
+    }
+
+    /// As [`Self::each_key`], for addresses alone.
+    pub(super) fn each_address(&self, take: &mut dyn FnMut(Class, KeyId, IndicatorValue<'_>)) {
+        for (net, key) in self.addresses.prefixes() {
+            take(Class::Prefix, key, IndicatorValue::Prefix(net));
+        }
+        for (ip, port, key) in self.addresses.all_endpoints() {
+            take(Class::Endpoint, key, IndicatorValue::Endpoint { ip, port });
+        }
     }
 
     /// Every key that covers `subject`, the most specific first. Endpoints come on every port:
@@ -264,6 +333,26 @@ impl TablesBuilder {
     /// Reads where a name with this hash will be inserted.
     pub(super) fn touch(&self, hash: NameHash) -> u32 {
         self.names.touch(hash)
+    }
+
+    /// The rows of `value`, the newest first, if it is there; `hash` is that of a name.
+    pub(super) fn rows_of(
+        &self,
+        value: &IndicatorValue<'_>,
+        hash: NameHash,
+    ) -> Option<impl Iterator<Item = Row>> {
+        let (key, rows) = match *value {
+            IndicatorValue::Name { name, .. } => {
+                (self.names.find_hashed(name, hash)?, &self.name_rows)
+            }
+            IndicatorValue::Pattern(text) => (self.patterns.find(text)?, &self.pattern_rows),
+            IndicatorValue::Prefix(net) => (self.addresses.find_prefix(net)?, &self.prefix_rows),
+            IndicatorValue::Endpoint { ip, port } => {
+                let key = self.addresses.find_endpoint(ip, port)?;
+                (key, &self.endpoint_rows)
+            }
+        };
+        Some(rows.of(key))
     }
 
     /// The key of `value`, old or new, and the rows of its class. `hash` is that of a name. An

@@ -4,6 +4,7 @@
 mod build;
 mod oracle;
 mod rules;
+mod steps;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ fn feed(name: &str) -> FeedInfo {
         grace: Duration::ZERO,
         ignore_ports: false,
         overrides: false,
+        keyed: false,
     }
 }
 

@@ -65,6 +65,19 @@ impl Vetter {
     /// [`Refusal`] when it must not be listed: a public suffix, a prefix that is too wide, an
     /// address that is nobody's, what is protected.
     pub fn vet<'a>(&'a mut self, row: &Indicator<'a>) -> Result<Vetted<'a>, Refusal> {
+        self.vet_as(row, false)
+    }
+
+    /// As [`Self::vet`], for a row that its feed lists no longer.
+    pub(super) fn vet_removed<'a>(
+        &'a mut self,
+        row: &Indicator<'a>,
+    ) -> Result<Vetted<'a>, Refusal> {
+        self.vet_as(row, true)
+    }
+
+    /// Vets a row.
+    fn vet_as<'a>(&'a mut self, row: &Indicator<'a>, removed: bool) -> Result<Vetted<'a>, Refusal> {
         let (value, narrowed) = guarded(row.value, row.role)?;
         if row.role != Role::Allow {
             self.protected.check(&value)?;
@@ -81,7 +94,8 @@ impl Vetter {
         };
         self.detail.clear();
         CatalogBuilder::detail(row, canonical).write(&mut self.detail);
-        let set = SetForm::write(row, &mut self.words);
+        let mut set = SetForm::write(row, &mut self.words);
+        set.removed = removed;
         Ok(Vetted {
             value,
             narrowed,

@@ -75,6 +75,7 @@ fn one_by_one(feeds: &[FeedConfig]) -> Result<(SnapshotBuilder, Vec<LoadedFeed>)
             grace: feed.grace,
             ignore_ports: feed.ignore_ports,
             overrides: feed.overrides,
+            keyed: false,
         });
         let (mut narrowed, mut reserved, mut duplicates) = (0, 0, 0);
         let parsed = parse(&feed.path, &ParseOptions::of(feed), &mut |indicator| {

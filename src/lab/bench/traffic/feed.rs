@@ -102,6 +102,7 @@ impl MadeFeed {
             grace: std::time::Duration::ZERO,
             ignore_ports: false,
             overrides: false,
+            keyed: false,
         });
         let mut scratch = [0; NAME_LEN_MAX];
         for index in 0..self.options.names {
