@@ -158,19 +158,8 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// The feed as a configuration would have it.
 fn feed(path: &Path) -> FeedConfig {
     FeedConfig {
-        name: "domains".to_owned(),
-        path: PathBuf::from(path),
-        format: FeedFormat::Plain,
-        role: Role::C2,
-        confidence: 50,
         malware: Some("demo".to_owned()),
-        names: None,
-        victim: None,
-        grace: Duration::ZERO,
-        ignore_ports: false,
-        overrides: false,
-        columns: CsvColumns::default(),
-        limits: ChangeLimits::default(),
+        ..FeedConfig::new("domains", PathBuf::from(path), FeedFormat::Plain, Role::C2)
     }
 }
 

@@ -87,20 +87,11 @@ impl PlainFeed {
             writeln!(file, "{}", feed.prefix(index))?;
         }
         file.flush()?;
+        let path = file.path().to_owned();
         let config = FeedConfig {
-            name: "made".to_owned(),
-            path: file.path().to_owned(),
-            format: FeedFormat::Plain,
-            role: Role::C2,
             confidence: 75,
             malware: Some("win.alpha".to_owned()),
-            names: None,
-            victim: None,
-            grace: Duration::ZERO,
-            ignore_ports: false,
-            overrides: false,
-            columns: CsvColumns::default(),
-            limits: ChangeLimits::default(),
+            ..FeedConfig::new("made", path, FeedFormat::Plain, Role::C2)
         };
         Ok(Self {
             config,

@@ -97,21 +97,8 @@ pub(super) fn feed_config(text: &OsStr, role: Role) -> Result<FeedConfig, Usage>
         .unwrap_or(path.as_os_str())
         .to_string_lossy()
         .into_owned();
-    Ok(FeedConfig {
-        name,
-        format: format.unwrap_or_else(|| guess_feed_format(&path)),
-        path,
-        role,
-        confidence: 50,
-        malware: None,
-        names: None,
-        victim: None,
-        grace: Duration::ZERO,
-        ignore_ports: false,
-        overrides: false,
-        columns: CsvColumns::default(),
-        limits: ChangeLimits::default(),
-    })
+    let format = format.unwrap_or_else(|| guess_feed_format(&path));
+    Ok(FeedConfig::new(name, path, format, role))
 }
 
 /// The file that `[FORMAT:]PATH` names.

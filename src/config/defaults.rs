@@ -10,7 +10,7 @@ use crate::model::{FeedFormat, OutputFormat, Role};
 
 use super::{
     ChangeLimits, ClusterConfig, CsvColumns, DeadConfig, EpisodesConfig, FeedConfig, HttpConfig,
-    IdentifyConfig, KafkaConfig, LeaseSource, LogConfig, TopicConfig, WorkersConfig,
+    IdentifyConfig, KafkaConfig, LeaseSource, LogConfig, Origin, TopicConfig, WorkersConfig,
 };
 
 /// How long the broker waits for a silent member.
@@ -41,11 +41,21 @@ impl KafkaConfig {
 }
 
 impl FeedConfig {
+    /// How long what a feed no longer lists is kept, where nobody says.
+    pub const KEEP_REMOVED: Duration = Duration::from_secs(7 * 86_400);
+    /// How long one fetch may take, where nobody says.
+    pub const TIMEOUT: Duration = Duration::from_secs(120);
+    /// Most bytes of a feed, once inflated, where nobody says: 4 GiB.
+    pub const SIZE_MAX: u64 = 4 << 30;
+
     /// A feed that says nothing beyond what it must.
     pub fn new(name: impl Into<String>, path: PathBuf, format: FeedFormat, role: Role) -> Self {
         Self {
             name: name.into(),
             path,
+            origin: Origin::Path,
+            refresh: Duration::from_secs(10),
+            size_max: Self::SIZE_MAX,
             format,
             role,
             confidence: CONFIDENCE,
@@ -53,6 +63,9 @@ impl FeedConfig {
             names: None,
             victim: None,
             grace: Duration::ZERO,
+            valid_for: None,
+            keep_removed: Self::KEEP_REMOVED,
+            age_max: None,
             ignore_ports: false,
             overrides: false,
             columns: CsvColumns::default(),

@@ -7,7 +7,7 @@ use super::value::{Item, choice, count, path, percent, word};
 use crate::model::{DomainName, NAME_LEN_MAX};
 
 /// `[gate]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateConfig {
     /// Where the last good copy of every feed is kept; `None`: nowhere, and feeds are held against
     /// no history.
@@ -20,7 +20,52 @@ pub struct GateConfig {
     pub private: bool,
     /// How much a feed may change.
     pub limits: ChangeLimits,
+    /// How much of the traffic may be hit.
+    pub hits: HitLimits,
+    /// How many events of the traffic are remembered to try a new snapshot on; 0: none.
+    pub sample: usize,
+    /// Whether indicators are muted when their hits explode.
+    pub breaker: bool,
 }
+
+impl Default for GateConfig {
+    fn default() -> Self {
+        Self {
+            store: None,
+            popular: Vec::new(),
+            own_names: Vec::new(),
+            private: false,
+            limits: ChangeLimits::default(),
+            hits: HitLimits::default(),
+            sample: 100_000,
+            breaker: true,
+        }
+    }
+}
+
+/// How many of 10,000 events may be hit by what they were not hit by before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HitLimits {
+    /// By one indicator.
+    pub indicator: u32,
+    /// By one feed.
+    pub feed: u32,
+    /// By all of them.
+    pub all: u32,
+}
+
+impl Default for HitLimits {
+    fn default() -> Self {
+        Self {
+            indicator: 50,
+            feed: 200,
+            all: 500,
+        }
+    }
+}
+
+/// Most events that are remembered.
+const SAMPLE_MAX: usize = 10_000_000;
 
 /// How much a feed may change from what it held in its last good copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +74,8 @@ pub struct ChangeLimits {
     pub shrink_max: u8,
     /// For a hundred indicators, how many may be added.
     pub growth_max: u32,
+    /// Of a hundred indicators, how many may be replaced by others, unless as many were before.
+    pub churn_max: u8,
 }
 
 impl Default for ChangeLimits {
@@ -36,6 +83,7 @@ impl Default for ChangeLimits {
         Self {
             shrink_max: 30,
             growth_max: 100,
+            churn_max: 90,
         }
     }
 }
@@ -47,7 +95,21 @@ const GROWTH_MAX: usize = 1_000_000;
 pub(super) fn gate(document: &mut Section<'_>) -> GateConfig {
     let mut section = document.section("gate");
     let private = &[("refuse", false), ("accept", true)];
+    let defaults = GateConfig::default();
+    let of_events = |item: &Item<'_>| {
+        let events = count(0..=10_000)(item)?;
+        u32::try_from(events).map_err(|error| error.to_string().into())
+    };
+    let hits = HitLimits {
+        indicator: section.or("indicator_hits_max", defaults.hits.indicator, of_events),
+        feed: section.or("feed_hits_max", defaults.hits.feed, of_events),
+        all: section.or("hits_max", defaults.hits.all, of_events),
+    };
+    let breaker = &[("on", true), ("off", false)];
     let gate = GateConfig {
+        hits,
+        sample: section.or("sample", defaults.sample, count(0..=SAMPLE_MAX)),
+        breaker: section.or("breaker", true, choice(breaker)),
         store: section.optional("store", path),
         popular: section.list("popular", path).unwrap_or_default(),
         own_names: section.list("own_names", domain).unwrap_or_default(),
@@ -67,6 +129,7 @@ pub(super) fn limits(section: &mut Section<'_>, base: ChangeLimits) -> ChangeLim
     ChangeLimits {
         shrink_max: section.or("shrink_max", base.shrink_max, percent),
         growth_max: section.or("growth_max", base.growth_max, growth),
+        churn_max: section.or("churn_max", base.churn_max, percent),
     }
 }
 

@@ -8,8 +8,9 @@ use toml::de::DeTable;
 
 use super::defaults::SESSION_TIMEOUT;
 use super::error::{ConfigError, ConfigErrors, place};
+use super::feeds::feeds;
 use super::gate::gate;
-use super::inputs::{Unique, feeds, networks, sources};
+use super::inputs::{Unique, networks, sources};
 use super::kafka::kafka;
 use super::reader::{Context, Section};
 use super::stages::{dead, episodes, hits, http, identify, log, matching, workers};
@@ -61,7 +62,7 @@ pub(super) fn document(mut document: Section<'_>) -> Option<Config> {
     let (mut read, mut written) = (Unique::default(), Unique::default());
     let sources = sources(&mut document, &mut read);
     let gate = gate(&mut document);
-    let feeds = feeds(&mut document, gate.limits);
+    let feeds = feeds(&mut document, gate.limits, gate.store.as_deref(), &mut read);
     let networks = networks(&mut document);
     let matching = matching(&mut document);
     let session_timeout = clusters

@@ -6,6 +6,7 @@
 mod defaults;
 mod error;
 mod expand;
+mod feeds;
 mod gate;
 mod inputs;
 mod kafka;
@@ -29,7 +30,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use error::{ConfigError, ConfigErrors};
-pub use gate::{ChangeLimits, GateConfig};
+pub use feeds::{Origin, TsigConfig, WebConfig, ZoneConfig};
+pub use gate::{ChangeLimits, GateConfig, HitLimits};
 
 use crate::model::{
     EventFormat, FeedFormat, LeaseFormat, NameEngine, OutputFormat, Role, Scope, VictimDirection,
@@ -128,8 +130,14 @@ pub enum Start {
 pub struct FeedConfig {
     /// Its name in hits, logs and metrics.
     pub name: String,
-    /// A file, or a directory whose files are all read.
+    /// A file, or a directory whose files are all read; of what is fetched, where it is put.
     pub path: PathBuf,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// How often it is looked for anew.
+    pub refresh: Duration,
+    /// Most bytes of it, once inflated.
+    pub size_max: u64,
     /// How it is parsed.
     pub format: FeedFormat,
     /// What its indicators are used for, where a row does not say.
@@ -144,6 +152,12 @@ pub struct FeedConfig {
     pub victim: Option<VictimDirection>,
     /// How long indicators stay valid beyond their `valid_until`.
     pub grace: Duration,
+    /// How long an indicator is valid from its date on, where nothing says until when.
+    pub valid_for: Option<Duration>,
+    /// How long what it no longer lists is kept for events before that.
+    pub keep_removed: Duration,
+    /// A list that has not changed for longer is too old.
+    pub age_max: Option<Duration>,
     /// Whether `address:port` matches the address on every port.
     pub ignore_ports: bool,
     /// Whether its indicators or allow rules win whatever their specificity.

@@ -86,6 +86,12 @@ pub enum FeedError {
         /// What is wrong.
         problem: String,
     },
+    /// It does not pass the gate.
+    #[error("{reason}")]
+    Held {
+        /// Why not.
+        reason: String,
+    },
     /// Rows, but no indicator among them.
     #[error("feed {}: none of {rows} rows lists anything", path.display())]
     NothingAccepted {
@@ -109,6 +115,7 @@ impl FeedError {
             Self::Column { .. } => "column",
             Self::Unknown { .. } => "unknown",
             Self::Document { .. } => "document",
+            Self::Held { .. } => "held",
             Self::NothingAccepted { .. } => "nothing_accepted",
         }
     }

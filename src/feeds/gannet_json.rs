@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::ParseOptions;
 use super::reason::{self, Reason};
 use super::rows::{Facts, Row, Rows, Tags};
-use super::value;
+use super::value::{self, Found};
 use crate::model::{EventTime, IndicatorState, Named, Role, Scope};
 
 /// The schema of an object.
@@ -36,6 +36,9 @@ struct Written<'a> {
     /// The schema; absent is ours.
     #[serde(borrow, default)]
     schema: Option<Text<'a>>,
+    /// The value as a feed wrote it, if that is not how it stands here.
+    #[serde(borrow, default)]
+    written: Option<Text<'a>>,
     /// The feed's own id.
     #[serde(borrow, default)]
     id: Option<Text<'a>>,
@@ -98,9 +101,16 @@ pub(super) fn parse_line(
         Some("below") => Some(value::name(text, Scope::Below, &mut scratch)?),
         Some(_) => return Err(reason::BAD_SCOPE),
     };
-    match named {
-        Some(value) => rows.take(value, text, &facts)?,
-        None => rows.offer(text, options.bare(), &facts)?,
+    match (named, Text::filled(&written.written)) {
+        (Some(value), shown) => rows.take(value, shown.unwrap_or(text), &facts)?,
+        (None, Some(shown)) => {
+            let mut scratch = value::scratch();
+            match value::detect(text, options.bare(), &mut scratch)?.found {
+                Found::One(value) => rows.take(value, shown, &facts)?,
+                Found::Range(_) => rows.offer(text, options.bare(), &facts)?,
+            }
+        }
+        (None, None) => rows.offer(text, options.bare(), &facts)?,
     }
     if tags.dropped() {
         rows.remark(reason::TAGS_DROPPED);

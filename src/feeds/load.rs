@@ -105,13 +105,21 @@ pub fn load_on(
     options: BuildOptions,
     generation: u64,
 ) -> Result<Loaded, Vec<LoadError>> {
-    let started = Instant::now();
     let builder = SnapshotBuilder::new(options);
-    let plan = Plan {
-        threads,
-        block_bytes: BLOCK_BYTES,
-    };
-    let (builder, loaded) = fill(plan, feeds, builder)?;
+    load_with(threads, feeds, builder, generation, &mut |_| {})
+}
+
+/// As [`load_on`], into a builder to which `more` adds what else there is once all feeds are in it.
+pub(super) fn load_with(
+    threads: usize,
+    feeds: &[FeedConfig],
+    builder: SnapshotBuilder,
+    generation: u64,
+    more: &mut dyn FnMut(&mut SnapshotBuilder),
+) -> Result<Loaded, Vec<LoadError>> {
+    let started = Instant::now();
+    let (mut builder, loaded) = fill(Plan::usual(threads), feeds, builder)?;
+    more(&mut builder);
     let snapshot = builder
         .build(generation)
         .map_err(|error| vec![LoadError::Build(error)])?;
@@ -129,6 +137,16 @@ pub(super) struct Plan {
     pub(super) threads: usize,
     /// Bytes of a block.
     pub(super) block_bytes: usize,
+}
+
+impl Plan {
+    /// On so many threads, with blocks as they usually are.
+    pub(super) fn usual(threads: usize) -> Self {
+        Self {
+            threads,
+            block_bytes: BLOCK_BYTES,
+        }
+    }
 }
 
 /// Adds all feeds with their rows to a builder.

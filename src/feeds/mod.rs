@@ -85,9 +85,6 @@ pub struct ParseOptions<'a> {
 }
 
 impl<'a> ParseOptions<'a> {
-    /// The usual bound on a feed: 4 GiB.
-    pub const BYTES_MAX: u64 = 4 << 30;
-
     /// As configured.
     pub fn of(feed: &'a FeedConfig) -> Self {
         Self {
@@ -97,7 +94,7 @@ impl<'a> ParseOptions<'a> {
             malware: feed.malware.as_deref(),
             names: feed.names,
             columns: &feed.columns,
-            bytes_max: Self::BYTES_MAX,
+            bytes_max: feed.size_max,
         }
     }
 

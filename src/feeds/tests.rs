@@ -38,7 +38,7 @@ pub(super) fn options(format: FeedFormat) -> ParseOptions<'static> {
         malware: None,
         names: None,
         columns: &COLUMNS,
-        bytes_max: ParseOptions::BYTES_MAX,
+        bytes_max: FeedConfig::SIZE_MAX,
     }
 }
 

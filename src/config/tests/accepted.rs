@@ -141,6 +141,12 @@ grace = "7d"
 ports = "ignore"
 overrides = true
 growth_max = 400
+churn_max = 70
+refresh = "5s"
+size_max = "1 MiB"
+valid_for = "90d"
+keep_removed = "1d"
+age_max = "2h"
 delimiter = "\t"
 columns = { value = "v", id = "i", malware = "m", role = "r", confidence = "c", valid_from = "vf", valid_until = "vu", reference = "re", tags = "t" }
 [networks]
@@ -156,6 +162,12 @@ own_names = ["WWW.ISP.example."]
 private = "accept"
 shrink_max = 20
 growth_max = 500
+churn_max = 80
+indicator_hits_max = 1
+feed_hits_max = 2
+hits_max = 3
+sample = 4
+breaker = "off"
 [workers]
 threads = 3
 batch_records_max = 1
@@ -224,7 +236,15 @@ format = "json"
         limits: ChangeLimits {
             shrink_max: 20,
             growth_max: 500,
+            churn_max: 80,
         },
+        hits: HitLimits {
+            indicator: 1,
+            feed: 2,
+            all: 3,
+        },
+        sample: 4,
+        breaker: false,
     };
     assert_eq!(config.gate, gate);
     assert_eq!(
@@ -232,6 +252,12 @@ format = "json"
         [FeedConfig {
             name: "f".to_owned(),
             path: "/feeds/f.csv".into(),
+            origin: Origin::Path,
+            refresh: Duration::from_secs(5),
+            size_max: 1 << 20,
+            valid_for: Some(Duration::from_secs(90 * 86_400)),
+            keep_removed: Duration::from_secs(86_400),
+            age_max: Some(Duration::from_secs(7200)),
             format: FeedFormat::Csv,
             role: Role::Allow,
             confidence: 100,
@@ -256,6 +282,7 @@ format = "json"
             limits: ChangeLimits {
                 shrink_max: 20,
                 growth_max: 400,
+                churn_max: 70,
             },
         }]
     );

@@ -3,6 +3,7 @@
 
 mod accepted;
 mod documented;
+mod feeds;
 mod limits;
 mod refused;
 

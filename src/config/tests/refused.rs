@@ -54,7 +54,7 @@ zzz = 1
             "13:10: source[1].format: `suricata-eve` is not in this version; known are \
              zeek-json, dnstap, dns-collector-json, goflow2-protobuf, goflow2-json, gannet-json, \
              gannet-protobuf",
-            "17:7: feed[0].url: is not in this version: fetch it to a file and use `path`",
+            "17:7: feed[0].url: needs `store` in [gate]: what is fetched is kept there",
             "19:8: feed[0].role: `c3` is not one of c2, payload, phishing, sinkhole, scanner, \
              suspicious, allow (did you mean `c2`?)",
             "24:3: networks.own[1]: `198.51.100.0/33` is not an address or prefix, such as \
@@ -130,19 +130,6 @@ fn every_section() -> (String, Vec<&'static str>) {
     text.push_str("[[identify.leases]]\npath = \"l\"\nformat = \"gannet-json\"\n");
     assert_eq!(mistakes(&text), [""; 0]);
     (text, headers)
-}
-
-#[test]
-fn the_keys_of_later_versions_are_refused_in_plain_words() {
-    for (key, value) in [
-        ("url", "\"https://feeds.example/\""),
-        ("topic", "\"indicators\""),
-        ("refresh", "\"1h\""),
-        ("keep_removed", "\"7d\""),
-    ] {
-        let text = with("role = ", &format!("{key} = {value}"));
-        check_refused(&text, &format!("feed[0].{key}"), "is not in this version");
-    }
 }
 
 #[test]

@@ -4,20 +4,24 @@
 
 mod known;
 mod protect;
+mod removed;
 mod store;
 #[cfg(test)]
 mod tests;
+mod update;
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::error::chain;
-use super::load::{LoadError, Loaded, LoadedFeed, load};
+use super::load::{LoadError, Loaded, LoadedFeed, load_with};
+use super::threads;
 use crate::config::{ChangeLimits, Config, FeedConfig, GateConfig};
-use crate::snapshot::BuildOptions;
+use crate::model::EventTime;
+use crate::snapshot::{BuildOptions, FeedId, Gone, SnapshotBuilder};
 
 pub use protect::{PopularError, known_to, known_to_all};
-pub use store::{Copy, CopyFacts, Store};
+pub use store::{Copy, CopyFacts, Kept, Store};
+pub use update::{Fresh, Known, Look, Looked, LookedAt, update};
 
 /// What stands for a feed in a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +55,8 @@ pub struct Gated {
     pub loaded: Loaded,
     /// The feeds, in the order of the configuration.
     pub passed: Vec<Passed>,
+    /// The checksums of the versions that stand in it, empty where they cannot be told.
+    pub checksums: Vec<String>,
     /// Copies to be kept once the snapshot is in use.
     fresh: Vec<(String, Copy, u64)>,
 }
@@ -63,6 +69,8 @@ struct Candidate {
     fresh: Option<Copy>,
     /// The last good copy, if there is one.
     good: Option<Copy>,
+    /// The checksum of what is parsed; empty if that cannot be told.
+    checksum: String,
     version: Version,
     trouble: String,
 }
@@ -79,18 +87,44 @@ pub fn load_gated(
     feeds: &[FeedConfig],
     store: Option<&Store>,
     options: &BuildOptions,
-    generation: u64,
+    now: EventTime,
 ) -> Result<Gated, Vec<LoadError>> {
-    let mut candidates: Vec<Candidate> = feeds
-        .iter()
-        .map(|feed| Candidate::of(feed, store))
-        .collect();
+    let candidates = feeds.iter().map(|feed| Candidate::of(feed, store, now));
+    pass(candidates.collect(), store, options)
+}
+
+/// As [`load_gated`], from the last good copies where there are any: what has changed since is for
+/// [`update`].
+///
+/// # Errors
+/// As [`load_gated`].
+pub fn load_good(
+    feeds: &[FeedConfig],
+    store: &Store,
+    options: &BuildOptions,
+    now: EventTime,
+) -> Result<Gated, Vec<LoadError>> {
+    let candidate = |feed: &FeedConfig| match store.good(&feed.name) {
+        Ok(Some(good)) => Candidate::good(feed, good),
+        Ok(None) | Err(_) => Candidate::of(feed, Some(store), now),
+    };
+    pass(feeds.iter().map(candidate).collect(), Some(store), options)
+}
+
+/// Loads candidates until all that are left pass.
+fn pass(
+    mut candidates: Vec<Candidate>,
+    store: Option<&Store>,
+    options: &BuildOptions,
+) -> Result<Gated, Vec<LoadError>> {
     loop {
         let configs: Vec<FeedConfig> = candidates
             .iter()
             .map(|candidate| candidate.feed.clone())
             .collect();
-        match load(&configs, options.clone(), generation) {
+        let builder = SnapshotBuilder::new(options.clone());
+        let mut more = |builder: &mut SnapshotBuilder| add_removed(builder, &mut candidates, store);
+        match load_with(threads(), &configs, builder, 1, &mut more) {
             Ok(loaded) => {
                 if !hold_back(&mut candidates, &loaded.feeds, store) {
                     return Ok(Gated::of(candidates, loaded));
@@ -108,6 +142,19 @@ pub fn load_gated(
                     return Err(errors);
                 }
             }
+        }
+    }
+}
+
+/// Adds what feeds listed before the copies that are used of them.
+fn add_removed(builder: &mut SnapshotBuilder, candidates: &mut [Candidate], store: Option<&Store>) {
+    for (number, candidate) in (0..).zip(candidates) {
+        let (Some(store), None) = (store, &candidate.fresh) else {
+            continue;
+        };
+        let path = store.removed(&candidate.feed.name);
+        if let Err(error) = removed::add_file(builder, FeedId(number), &path) {
+            candidate.trouble = error.to_string();
         }
     }
 }
@@ -156,6 +203,20 @@ fn change(now: u64, history: &[u64], limits: ChangeLimits) -> Option<String> {
     None
 }
 
+/// What is wrong with how many indicators of a feed were replaced, given how many were before.
+fn churn(gone: &Gone, history: &[u8], limits: ChangeLimits) -> Option<String> {
+    let replaced = percent(gone.gone, gone.before);
+    let usual = history.iter().copied().max().unwrap_or_default();
+    let most = u64::from(limits.churn_max.max(usual));
+    if gone.gone < CHANGE_MIN || replaced <= most {
+        return None;
+    }
+    Some(format!(
+        "of {} indicators that it listed, {} are gone, {replaced}% (churn_max {most}%)",
+        gone.before, gone.gone
+    ))
+}
+
 /// How many of a hundred a part is of a whole.
 fn percent(part: u64, whole: u64) -> u64 {
     part.saturating_mul(100) / whole.max(1)
@@ -170,25 +231,33 @@ fn median(numbers: &[u64]) -> Option<u64> {
 
 impl Candidate {
     /// What a feed is now, copied aside if there is a store.
-    fn of(feed: &FeedConfig, store: Option<&Store>) -> Self {
+    fn of(feed: &FeedConfig, store: Option<&Store>, now: EventTime) -> Self {
         let mut candidate = Self {
             feed: feed.clone(),
             fresh: None,
             good: None,
+            checksum: String::new(),
             version: Version::Current,
             trouble: String::new(),
         };
         let Some(store) = store else {
+            candidate.checksum = store::checksum_of(&feed.path).unwrap_or_default();
             return candidate;
         };
         match store.good(&feed.name) {
             Ok(good) => candidate.good = good,
             Err(error) => candidate.trouble = error.to_string(),
         }
-        match store.stage(&feed.name, &feed.path, candidate.good.as_ref(), &now()) {
+        match store.stage(
+            &feed.name,
+            &feed.path,
+            candidate.good.as_ref(),
+            &written(now),
+        ) {
             Ok(fresh) => {
                 if let Some(copy) = fresh.as_ref().or(candidate.good.as_ref()) {
                     candidate.feed.path.clone_from(&copy.path);
+                    candidate.checksum.clone_from(&copy.facts.checksum);
                 }
                 candidate.fresh = fresh;
             }
@@ -202,6 +271,20 @@ impl Candidate {
         candidate
     }
 
+    /// The last good copy of a feed.
+    fn good(feed: &FeedConfig, good: Copy) -> Self {
+        let mut feed = feed.clone();
+        feed.path.clone_from(&good.path);
+        Self {
+            feed,
+            fresh: None,
+            checksum: good.facts.checksum,
+            good: None,
+            version: Version::Current,
+            trouble: String::new(),
+        }
+    }
+
     /// Puts the last good copy in its place; whether there is one that is not there already.
     fn hold(&mut self, reason: &str, store: Option<&Store>) -> bool {
         let (Some(store), Some(good)) = (store, self.good.take()) else {
@@ -213,6 +296,7 @@ impl Candidate {
             self.trouble = error.to_string();
         }
         self.feed.path = good.path;
+        self.checksum = good.facts.checksum;
         self.version = Version::LastGood {
             reason: reason.to_owned(),
             made: good.facts.made,
@@ -226,6 +310,7 @@ impl Gated {
     fn of(candidates: Vec<Candidate>, loaded: Loaded) -> Self {
         let mut gated = Self {
             passed: Vec::with_capacity(candidates.len()),
+            checksums: Vec::with_capacity(candidates.len()),
             fresh: Vec::new(),
             loaded,
         };
@@ -236,6 +321,7 @@ impl Gated {
                     .fresh
                     .push((candidate.feed.name.clone(), copy, indicators));
             }
+            gated.checksums.push(candidate.checksum);
             gated.passed.push(Passed {
                 name: candidate.feed.name,
                 version: candidate.version,
@@ -249,7 +335,12 @@ impl Gated {
     /// feed; the copy that was good before still is.
     pub fn keep(&mut self, store: &Store) {
         for (name, copy, indicators) in self.fresh.drain(..) {
-            let Err(error) = store.keep(&name, &copy, indicators) else {
+            let kept = Kept {
+                indicators,
+                churn: None,
+                removed: None,
+            };
+            let Err(error) = store.keep(&name, &copy, kept) else {
                 continue;
             };
             let mut passed = self.passed.iter_mut();
@@ -283,9 +374,8 @@ pub fn build_options(config: &Config) -> Result<BuildOptions, PopularError> {
     })
 }
 
-/// Now, RFC 3339.
-pub fn now() -> String {
-    jiff::Timestamp::try_from(SystemTime::now())
-        .map(|now| format!("{now:.0}"))
-        .unwrap_or_default()
+/// An instant in RFC 3339, to the second.
+pub fn written(at: EventTime) -> String {
+    let at = jiff::Timestamp::from_nanosecond(i128::from(at.nanos()));
+    at.map(|at| format!("{at:.0}")).unwrap_or_default()
 }

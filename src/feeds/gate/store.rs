@@ -40,11 +40,25 @@ pub struct CopyFacts {
     pub directory: bool,
     /// How many indicators it listed, and how many each copy before it did, the newest first.
     pub indicators: Vec<u64>,
+    /// How many of a hundred indicators each of these replaced, the newest first.
+    #[serde(default)]
+    pub churn: Vec<u8>,
     /// When it was made, RFC 3339.
     pub made: String,
     /// Why it is held back; empty if it is not.
     #[serde(default)]
     pub reason: String,
+}
+
+/// What is kept with a copy.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// How many indicators it lists.
+    pub indicators: u64,
+    /// How many of a hundred it replaced, if that is known.
+    pub churn: Option<u8>,
+    /// What it lists no longer, a line each; `None`: what it was is kept.
+    pub removed: Option<String>,
 }
 
 /// A candidate that an operator lets pass.
@@ -60,6 +74,9 @@ const REMEMBERED: usize = 7;
 
 /// The description of a copy, beside its files.
 const FACTS: &str = "copy.json";
+
+/// What the feed lists no longer, beside a copy.
+const REMOVED: &str = "removed.jsonl";
 
 /// The directory of a copy's files.
 const FILES: &str = "files";
@@ -143,17 +160,38 @@ impl Store {
         self.find(feed, "held")
     }
 
-    /// Makes a staged copy, which listed so many indicators, the good one.
+    /// What a feed lists no longer, as it stands beside its good copy.
+    pub fn removed(&self, feed: &str) -> PathBuf {
+        self.place(feed, "good").join(REMOVED)
+    }
+
+    /// Makes a staged copy the good one.
     ///
     /// # Errors
     /// When it cannot be written; then the copy that was good still is.
-    pub fn keep(&self, feed: &str, copy: &Copy, indicators: u64) -> io::Result<()> {
-        let before = self.find(feed, "good");
-        let known = before.map_or(Vec::new(), |copy| copy.facts.indicators);
+    pub fn keep(&self, feed: &str, copy: &Copy, kept: Kept) -> io::Result<()> {
+        let before = self
+            .find(feed, "good")
+            .unwrap_or_else(|| copy.clone())
+            .facts;
         let mut facts = copy.facts.clone();
-        facts.indicators = std::iter::once(indicators).chain(known).collect();
-        facts.indicators.truncate(REMEMBERED);
+        facts.indicators = std::iter::once(kept.indicators)
+            .chain(before.indicators)
+            .take(REMEMBERED)
+            .collect();
+        facts.churn = (kept.churn.into_iter())
+            .chain(before.churn)
+            .take(REMEMBERED)
+            .collect();
         self.describe(feed, "next", &facts)?;
+        let removed = match kept.removed {
+            Some(removed) => removed.into_bytes(),
+            None => fs::read(self.removed(feed)).unwrap_or_default(),
+        };
+        if !removed.is_empty() {
+            let path = self.place(feed, "next").join(REMOVED);
+            write_whole(&path, &removed)?;
+        }
         let (next, good) = (self.place(feed, "next"), self.place(feed, "good"));
         let old = self.place(feed, "old");
         remove(&old)?;
@@ -304,12 +342,27 @@ fn checksum(files: &[PathBuf]) -> io::Result<String> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
+/// The checksum of the file or directory of a feed; empty for what can be read only once.
+pub(super) fn checksum_of(path: &Path) -> io::Result<String> {
+    let (files, _) = read::files(path).map_err(io::Error::other)?;
+    let plain = |path: &PathBuf| fs::metadata(path).is_ok_and(|file| file.is_file());
+    if files.iter().all(plain) {
+        return checksum(&files);
+    }
+    Ok(String::new())
+}
+
 /// Writes a value as JSON, whole or not at all.
 fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     let text = serde_json::to_vec_pretty(value).map_err(io::Error::other)?;
+    write_whole(path, &text)
+}
+
+/// Writes a file, whole or not at all.
+fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
     let unfinished = path.with_extension("unfinished");
     let mut file = File::create(&unfinished).map_err(|error| at(&unfinished, &error))?;
-    file.write_all(&text)
+    file.write_all(text)
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::rename(&unfinished, path))
         .map_err(|error| at(path, &error))

@@ -41,7 +41,7 @@ impl Rig {
             ..BuildOptions::default()
         };
         let feeds = [self.feed.clone()];
-        let mut gated = load_gated(&feeds, Some(&self.store), &options, 1)?;
+        let mut gated = load_gated(&feeds, Some(&self.store), &options, NOW)?;
         gated.keep(&self.store);
         assert_eq!(gated.passed[0].trouble, "");
         Ok(gated)
@@ -61,6 +61,9 @@ impl Rig {
         }
     }
 }
+
+/// When all this happens.
+const NOW: EventTime = EventTime::from_nanos(1_767_225_600_000_000_000);
 
 fn names(count: usize) -> String {
     (0..count)
@@ -117,7 +120,7 @@ fn one_bad_row_among_good_ones_is_refused_by_itself() {
         std::slice::from_ref(&rig.feed),
         None,
         &BuildOptions::default(),
-        1,
+        NOW,
     )
     .unwrap();
     assert!(lists(&open.loaded.snapshot, "www.google.com"));
@@ -189,7 +192,7 @@ fn a_copy_that_was_tampered_with_is_not_used() {
             std::slice::from_ref(&rig.feed),
             Some(&rig.store),
             &options,
-            1
+            NOW
         )
         .is_err()
     );
@@ -199,7 +202,7 @@ fn a_copy_that_was_tampered_with_is_not_used() {
         std::slice::from_ref(&rig.feed),
         Some(&rig.store),
         &options,
-        1,
+        NOW,
     )
     .unwrap();
     assert!(gated.passed[0].trouble.contains("not as it was made"));
@@ -217,7 +220,7 @@ fn a_store_that_cannot_be_written_costs_the_copy_and_not_the_feed() {
         std::slice::from_ref(&rig.feed),
         Some(&rig.store),
         &options,
-        1,
+        NOW,
     )
     .unwrap();
     assert_eq!(gated.passed[0].version, Version::Current);

@@ -22,21 +22,7 @@ fn feed(directory: &TempDir, name: &str, format: FeedFormat, files: &[Vec<u8>]) 
             fs::write(path.join(format!("family-{number}.txt")), file).unwrap();
         }
     }
-    FeedConfig {
-        name: name.to_owned(),
-        path,
-        format,
-        role: Role::C2,
-        confidence: 50,
-        malware: None,
-        names: None,
-        victim: None,
-        grace: Duration::ZERO,
-        ignore_ports: false,
-        overrides: false,
-        columns: CsvColumns::default(),
-        limits: crate::config::ChangeLimits::default(),
-    }
+    FeedConfig::new(name, path, format, Role::C2)
 }
 
 fn builder() -> SnapshotBuilder {

@@ -237,21 +237,7 @@ mod tests {
 "#;
 
     fn feed(path: &Path) -> FeedConfig {
-        FeedConfig {
-            name: "f".to_owned(),
-            format: FeedFormat::Plain,
-            path: path.to_owned(),
-            role: Role::C2,
-            confidence: 50,
-            malware: None,
-            names: None,
-            victim: None,
-            grace: Duration::ZERO,
-            ignore_ports: false,
-            overrides: false,
-            columns: CsvColumns::default(),
-            limits: crate::config::ChangeLimits::default(),
-        }
+        FeedConfig::new("f", path.to_owned(), FeedFormat::Plain, Role::C2)
     }
 
     fn read(listed: &str, rows: &str, max: usize) -> Result<OwnData, OwnError> {
