@@ -2,7 +2,11 @@
 //! refused one by one ([`known_to`]); a feed that cannot be used, or that changed beyond its limits,
 //! is held back as a whole, and its last good copy ([`Store`]) takes its place.
 
+mod explosion;
+mod exposure;
+mod heavy;
 mod known;
+mod limits;
 mod protect;
 mod store;
 #[cfg(test)]
@@ -16,6 +20,9 @@ use super::load::{LoadError, Loaded, LoadedFeed, load};
 use crate::config::{ChangeLimits, Config, FeedConfig, GateConfig};
 use crate::snapshot::BuildOptions;
 
+pub use explosion::{EXPLOSION_HITS_MIN, Exploded, Explosion, SAMPLE_EVENTS_MIN, judge};
+pub use exposure::{Exposure, VALUES_KEPT, ValueHits};
+pub use limits::{GROWTH_MAX, Grouped, HitLimits, LIMITS_OF, Share};
 pub use protect::{PopularError, known_to, known_to_all};
 pub use store::{Copy, CopyFacts, Store};
 
