@@ -2,6 +2,7 @@
 //! refused one by one ([`known_to`]); a feed that cannot be used, or that changed beyond its limits,
 //! is held back as a whole, and its last good copy ([`Store`]) takes its place.
 
+mod breaker;
 mod explosion;
 mod exposure;
 mod heavy;
@@ -9,6 +10,7 @@ mod known;
 mod limits;
 mod protect;
 mod store;
+mod subject;
 #[cfg(test)]
 mod tests;
 
@@ -20,11 +22,13 @@ use super::load::{LoadError, Loaded, LoadedFeed, load};
 use crate::config::{ChangeLimits, Config, FeedConfig, GateConfig};
 use crate::snapshot::BuildOptions;
 
+pub use breaker::{Breaker, BreakerOptions, MUTED_VALUES_MAX, Trip};
 pub use explosion::{EXPLOSION_HITS_MIN, Exploded, Explosion, SAMPLE_EVENTS_MIN, judge};
 pub use exposure::{Exposure, VALUES_KEPT, ValueHits};
 pub use limits::{GROWTH_MAX, Grouped, HitLimits, LIMITS_OF, Share};
 pub use protect::{PopularError, known_to, known_to_all};
 pub use store::{Copy, CopyFacts, Store};
+pub use subject::{Muted, Subject};
 
 /// What stands for a feed in a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
