@@ -11,6 +11,7 @@ mod lease;
 mod matched;
 mod name;
 mod net;
+mod sample;
 mod time;
 
 pub use episode::{Advice, Episode, Spell};
@@ -31,4 +32,8 @@ pub use lease::{Lease, LeaseError, PortBlock};
 pub use matched::{Field, Match, MatchKind, MatchedIndicator, Side};
 pub use name::{DomainName, LABEL_LEN_MAX, NAME_LEN_MAX, NameBuf, NameError, NameList};
 pub use net::{HostPort, Networks, ParseNetError, parse_address, parse_prefix, unmapped};
+pub use sample::{
+    EVENT_BYTES_MAX, EVENT_KEYS_MAX, SAMPLE_BYTES_MAX, SAMPLE_EVENTS_MAX, SampleKey, SampleKeys,
+    TrafficSample,
+};
 pub use time::{EventTime, TimeError};

@@ -2,10 +2,16 @@
 //! refused one by one ([`known_to`]); a feed that cannot be used, or that changed beyond its limits,
 //! is held back as a whole, and its last good copy ([`Store`]) takes its place.
 
+mod breaker;
+mod explosion;
+mod exposure;
+mod heavy;
 mod known;
+mod limits;
 mod protect;
 mod removed;
 mod store;
+mod subject;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -19,8 +25,13 @@ use crate::config::{ChangeLimits, Config, FeedConfig, GateConfig};
 use crate::model::EventTime;
 use crate::snapshot::{BuildOptions, FeedId, Gone, SnapshotBuilder};
 
+pub use breaker::{Breaker, BreakerOptions, MUTED_VALUES_MAX, Trip};
+pub use explosion::{EXPLOSION_HITS_MIN, Exploded, Explosion, SAMPLE_EVENTS_MIN, judge};
+pub use exposure::{Exposure, VALUES_KEPT, ValueHits};
+pub use limits::{GROWTH_MAX, Grouped, HitLimits, LIMITS_OF, Share};
 pub use protect::{PopularError, known_to, known_to_all};
 pub use store::{Copy, CopyFacts, Kept, Store};
+pub use subject::{Muted, Subject};
 pub use update::{Fresh, Known, Look, Looked, LookedAt, update};
 
 /// What stands for a feed in a snapshot.
