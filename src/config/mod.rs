@@ -188,6 +188,8 @@ pub struct NetworksConfig {
     pub resolvers: Vec<IpNet>,
     /// Proxies, honeypots, scanners, mail hubs: hits without victim evidence.
     pub exclude: Vec<IpNet>,
+    /// Sinkholes beside the well-known ones: who is led there is marked `sinkholed`.
+    pub sinkholes: Vec<IpNet>,
 }
 
 /// How indicators are found.

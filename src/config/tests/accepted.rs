@@ -146,6 +146,7 @@ columns = { value = "v", id = "i", malware = "m", role = "r", confidence = "c", 
 [networks]
 resolvers = ["192.0.2.53"]
 exclude = ["2001:db8::1", "203.0.113.9/24"]
+sinkholes = ["203.0.113.66"]
 [matching]
 names = "aho-corasick"
 invalid = "emit"
@@ -265,6 +266,7 @@ format = "json"
         nets(&config.networks.exclude),
         ["2001:db8::1/128", "203.0.113.0/24"]
     );
+    assert_eq!(nets(&config.networks.sinkholes), ["203.0.113.66/32"]);
     assert_eq!(
         config.matching,
         MatchingConfig {
