@@ -166,6 +166,7 @@ fn feed(path: &Path) -> FeedConfig {
         malware: Some("demo".to_owned()),
         names: None,
         victim: None,
+        valid_for: None,
         grace: Duration::ZERO,
         ignore_ports: false,
         overrides: false,

@@ -96,6 +96,7 @@ impl PlainFeed {
             malware: Some("win.alpha".to_owned()),
             names: None,
             victim: None,
+            valid_for: None,
             grace: Duration::ZERO,
             ignore_ports: false,
             overrides: false,

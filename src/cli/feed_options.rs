@@ -106,6 +106,7 @@ pub(super) fn feed_config(text: &OsStr, role: Role) -> Result<FeedConfig, Usage>
         malware: None,
         names: None,
         victim: None,
+        valid_for: None,
         grace: Duration::ZERO,
         ignore_ports: false,
         overrides: false,

@@ -52,6 +52,7 @@ impl FeedConfig {
             malware: None,
             names: None,
             victim: None,
+            valid_for: None,
             grace: Duration::ZERO,
             ignore_ports: false,
             overrides: false,

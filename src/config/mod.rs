@@ -142,6 +142,9 @@ pub struct FeedConfig {
     pub names: Option<Scope>,
     /// In which direction contact is victim evidence; `None`: by each indicator's role.
     pub victim: Option<VictimDirection>,
+    /// How long an indicator is valid from its newest date on, where it says no end; `None`: for
+    /// ever.
+    pub valid_for: Option<Duration>,
     /// How long indicators stay valid beyond their `valid_until`.
     pub grace: Duration,
     /// Whether `address:port` matches the address on every port.

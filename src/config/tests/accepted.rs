@@ -239,6 +239,7 @@ format = "json"
             malware: text("win.lumma"),
             names: Some(Scope::Exact),
             victim: Some(VictimDirection::Any),
+            valid_for: None,
             grace: Duration::from_secs(7 * 86_400),
             ignore_ports: true,
             overrides: true,

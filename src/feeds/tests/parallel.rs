@@ -31,6 +31,7 @@ fn feed(directory: &TempDir, name: &str, format: FeedFormat, files: &[Vec<u8>]) 
         malware: None,
         names: None,
         victim: None,
+        valid_for: None,
         grace: Duration::ZERO,
         ignore_ports: false,
         overrides: false,

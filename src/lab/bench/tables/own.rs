@@ -246,6 +246,7 @@ mod tests {
             malware: None,
             names: None,
             victim: None,
+            valid_for: None,
             grace: Duration::ZERO,
             ignore_ports: false,
             overrides: false,
