@@ -36,6 +36,7 @@ fuzz_target!(|data: &[u8]| {
         confidence: 75,
         malware: None,
         names: None,
+        valid_for: Some(Duration::from_secs(30 * 86_400)),
         columns: &columns,
         bytes_max: ParseOptions::BYTES_MAX,
     };

@@ -13,7 +13,7 @@ mod wanted;
 use std::time::SystemTime;
 
 use crate::config::{Config, NetworksConfig};
-use crate::hits::Orientation;
+use crate::hits::{Orientation, known_sinkholes};
 use crate::model::{EventTime, Networks};
 
 pub use crate::feeds::chain;
@@ -89,11 +89,12 @@ pub fn now() -> EventTime {
     EventTime::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
-/// Networks as the data path asks them.
+/// Networks as the data path asks them; well-known sinkholes are among its sinkholes.
 pub fn orientation(networks: &NetworksConfig) -> Orientation {
     Orientation {
         own: Networks::new(networks.own.iter().copied()),
         resolvers: Networks::new(networks.resolvers.iter().copied()),
         exclude: Networks::new(networks.exclude.iter().copied()),
+        sinkholes: Networks::new(known_sinkholes().chain(networks.sinkholes.iter().copied())),
     }
 }

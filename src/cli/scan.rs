@@ -14,7 +14,7 @@ use super::feed_options::{FeedArguments, file_input, load_feeds};
 use super::terminal::{self, thousands};
 use super::{FAILED, Outcome, Usage, load_config};
 use crate::app;
-use crate::config::FeedConfig;
+use crate::config::{FeedConfig, NetworksConfig};
 use crate::feeds::gate;
 use crate::hits::Orientation;
 use crate::model::{Named, OutputFormat};
@@ -133,7 +133,7 @@ fn what_to_look_for(
     Ok((
         arguments.feeds.configs()?,
         arguments.feeds.build_options(),
-        Orientation::default(),
+        app::orientation(&NetworksConfig::default()),
     ))
 }
 

@@ -93,6 +93,7 @@ pub(super) fn networks(document: &mut Section<'_>) -> NetworksConfig {
         own: section.list("own", network).unwrap_or_default(),
         resolvers: section.list("resolvers", network).unwrap_or_default(),
         exclude: section.list("exclude", network).unwrap_or_default(),
+        sinkholes: section.list("sinkholes", network).unwrap_or_default(),
     };
     section.finish();
     networks

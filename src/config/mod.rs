@@ -150,10 +150,11 @@ pub struct FeedConfig {
     pub names: Option<Scope>,
     /// In which direction contact is victim evidence; `None`: by each indicator's role.
     pub victim: Option<VictimDirection>,
+    /// How long an indicator is valid from its newest date on, where it says no end; `None`: for
+    /// ever.
+    pub valid_for: Option<Duration>,
     /// How long indicators stay valid beyond their `valid_until`.
     pub grace: Duration,
-    /// How long an indicator is valid from its date on, where nothing says until when.
-    pub valid_for: Option<Duration>,
     /// How long what it no longer lists is kept for events before that.
     pub keep_removed: Duration,
     /// A list that has not changed for longer is too old.
@@ -202,6 +203,8 @@ pub struct NetworksConfig {
     pub resolvers: Vec<IpNet>,
     /// Proxies, honeypots, scanners, mail hubs: hits without victim evidence.
     pub exclude: Vec<IpNet>,
+    /// Sinkholes beside the well-known ones: who is led there is marked `sinkholed`.
+    pub sinkholes: Vec<IpNet>,
 }
 
 /// How indicators are found.

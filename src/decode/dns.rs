@@ -12,6 +12,9 @@ use crate::model::{DomainName, NAME_LEN_MAX};
 
 use name::{HOPS_MAX, TEXT_ROOM, WIRE_NAME_MAX, read_name};
 
+pub(super) use errors::says_blocked;
+
+mod errors;
 mod name;
 
 /// Not a DNS message, or one cut short before the end of its question.

@@ -4,7 +4,7 @@
 //! Only `MESSAGE` frames are events of ours, and of these all but dynamic updates. Of a field
 //! that is there twice the last one counts. Both faces read a record by the same functions.
 
-use crate::decode::dns::{Part, normalized, walk};
+use crate::decode::dns::{Part, normalized, says_blocked, walk};
 use crate::decode::wire::{
     Broken, Fields, Known, address, bytes_tag, fixed32_tag, port, varint_tag,
 };
@@ -68,9 +68,12 @@ pub(super) fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Optio
         policy_action,
         ..
     } = frame.message;
-    let (message, rcode) = match frame.dns {
-        Dns::Query(_) => (DnsMessage::Query, None),
-        Dns::Response(_) => (DnsMessage::Response, Some(facts.rcode)),
+    let (message, rcode, withheld) = match frame.dns {
+        Dns::Query(_) => (DnsMessage::Query, None, false),
+        Dns::Response(bytes) => {
+            let rcode = Some(facts.rcode);
+            (DnsMessage::Response, rcode, says_blocked(bytes))
+        }
     };
     Ok(Some(Event {
         time,
@@ -88,7 +91,7 @@ pub(super) fn event(item: &[u8], record_time: Option<EventTime>) -> Result<Optio
             qtype: facts.qtype,
             rcode,
             answers,
-            blocked: policy_action.is_some_and(|action| action != POLICY_PASS),
+            blocked: withheld || policy_action.is_some_and(|action| action != POLICY_PASS),
         }),
     }))
 }

@@ -1,6 +1,7 @@
 //! `urlhaus-csv`, `threatfox-csv` and `feodo-csv`: the CSV exports of abuse.ch. Columns have come and
 //! gone over the years, so that all are found by their names; the first two have their header in a
-//! comment. That something is offline does not take it off its list.
+//! comment. That something is offline does not take it off its list, and changes nothing about who
+//! contacted it before.
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,7 @@ use super::error::FeedError;
 use super::reason::{self, Reason};
 use super::rows::{Facts, Row, Rows, Tags};
 use super::value;
-use crate::model::{IndicatorValue, Role, parse_address};
+use crate::model::{EventTime, IndicatorValue, Role, parse_address};
 
 /// Parses a whole file of URLs.
 ///
@@ -93,6 +94,8 @@ struct UrlColumns {
     id: Option<usize>,
     /// When it was added.
     added: Option<usize>,
+    /// When it was seen last.
+    last_online: Option<usize>,
     /// Tags.
     tags: Option<usize>,
     /// A link.
@@ -109,6 +112,7 @@ impl UrlColumns {
             url: needed(header, "url")?,
             id: header.position("id"),
             added: header.position("dateadded"),
+            last_online: header.position("last_online"),
             tags: header.position("tags"),
             link: header.position("urlhaus_link"),
         })
@@ -128,10 +132,9 @@ fn parse_url_row(
     let url = record.cell(columns.url)?.ok_or(reason::MISSING_VALUE)?;
     let tags = cell(record, columns.tags)?.unwrap_or_default();
     let tags = Tags::of(tags.split(','));
-    let added = cell(record, columns.added)?;
     let facts = Facts {
         id: cell(record, columns.id)?,
-        valid_from: added.map(csv::parse_time).transpose()?,
+        seen: seen(record, columns.added, columns.last_online)?,
         reference: cell(record, columns.link)?,
         tags: tags.kept(),
         ..Facts::of(options)
@@ -157,6 +160,8 @@ struct IndicatorColumns {
     malware: Option<usize>,
     /// When it was seen first.
     first_seen: Option<usize>,
+    /// When it was seen last.
+    last_seen: Option<usize>,
     /// 0 to 100.
     confidence: Option<usize>,
     /// Whether the host belongs to someone else, who does not know.
@@ -180,6 +185,7 @@ impl IndicatorColumns {
             threat: header.position("threat_type"),
             malware: header.position("fk_malware"),
             first_seen: header.position("first_seen_utc"),
+            last_seen: header.position("last_seen_utc"),
             confidence: header.position("confidence_level"),
             compromised: header.position("is_compromised"),
             reference: header.position("reference"),
@@ -210,7 +216,6 @@ fn parse_indicator_row(
     let tags = Tags::of(own_tag.into_iter().chain(written_tags.split(',')));
     let usual = Facts::of(options);
     let confidence = cell(record, columns.confidence)?.map(csv::parse_confidence);
-    let first_seen = cell(record, columns.first_seen)?.map(csv::parse_time);
     let facts = Facts {
         id: cell(record, columns.id)?,
         role: cell(record, columns.threat)?
@@ -218,7 +223,7 @@ fn parse_indicator_row(
             .unwrap_or(usual.role),
         malware: cell(record, columns.malware)?.or(usual.malware),
         confidence: confidence.transpose()?.unwrap_or(usual.confidence),
-        valid_from: first_seen.transpose()?,
+        seen: seen(record, columns.first_seen, columns.last_seen)?,
         reference: cell(record, columns.reference)?,
         tags: tags.kept(),
         ..usual
@@ -256,6 +261,8 @@ struct ServerColumns {
     malware: Option<usize>,
     /// When it was seen first.
     first_seen: Option<usize>,
+    /// On which day it was seen last.
+    last_online: Option<usize>,
 }
 
 impl ServerColumns {
@@ -269,6 +276,7 @@ impl ServerColumns {
             port: header.position("dst_port"),
             malware: header.position("malware"),
             first_seen: header.position("first_seen_utc"),
+            last_online: header.position("last_online"),
         })
     }
 }
@@ -291,14 +299,28 @@ fn parse_server_row(
         None => IndicatorValue::Prefix(ip.into()),
     };
     let usual = Facts::of(options);
-    let first_seen = cell(record, columns.first_seen)?.map(csv::parse_time);
     let facts = Facts {
         malware: cell(record, columns.malware)?.or(usual.malware),
-        valid_from: first_seen.transpose()?,
+        seen: seen(record, columns.first_seen, columns.last_online)?,
         ..usual
     };
     rows.take(value, &value.to_string(), &facts)?;
     Ok(Row::Accepted)
+}
+
+/// The later of when something was seen `first` and `last`. A last time that is none is left out: it
+/// could only make a life longer.
+///
+/// # Errors
+/// [`reason::BAD_TIME`] when the first time is none.
+fn seen(
+    record: &Record,
+    first: Option<usize>,
+    last: Option<usize>,
+) -> Result<Option<EventTime>, Reason> {
+    let first = cell(record, first)?.map(csv::parse_time).transpose()?;
+    let last = cell(record, last)?.and_then(|text| csv::parse_time(text).ok());
+    Ok(first.max(last))
 }
 
 /// The position of the column `name`, which no file can do without.

@@ -230,6 +230,12 @@ pub(super) fn time(field: Field<'_>) -> Result<Option<EventTime>, Reason> {
         .map_err(|_| reason::BAD_TIME)
 }
 
+/// The newest of some instants, written as [`time`] reads them; what is none is left out.
+pub(super) fn newest<'d>(fields: impl IntoIterator<Item = Field<'d>>) -> Option<EventTime> {
+    let times = fields.into_iter().map(|field| time(field).ok().flatten());
+    times.max().flatten()
+}
+
 /// The words of a field: a list of strings, a list of objects with a `name`, or one string with
 /// commas. At most one more than a row may have tags.
 pub(super) fn words(field: Field<'_>) -> Vec<Cow<'_, str>> {

@@ -49,6 +49,7 @@ mod zeek_intel;
 mod zip;
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::config::{CsvColumns, FeedConfig};
 use crate::model::{FeedFormat, Indicator, Role, Scope};
@@ -78,6 +79,10 @@ pub struct ParseOptions<'a> {
     pub malware: Option<&'a str>,
     /// What a bare name means; `None`: what the format means by it.
     pub names: Option<Scope>,
+    /// How long an indicator is valid from its newest date on (the start of its validity, or when the
+    /// feed saw it), where it says no end; `None`: for ever. One without any date is valid for ever
+    /// all the same: its life began nobody knows when, and when the feed was read is no date of it.
+    pub valid_for: Option<Duration>,
     /// For `csv`: which column holds what.
     pub columns: &'a CsvColumns,
     /// Most bytes of the whole feed, once inflated.
@@ -93,6 +98,7 @@ impl<'a> ParseOptions<'a> {
             confidence: feed.confidence,
             malware: feed.malware.as_deref(),
             names: feed.names,
+            valid_for: feed.valid_for,
             columns: &feed.columns,
             bytes_max: feed.size_max,
         }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::ParseOptions;
 use super::blocks::Line;
@@ -40,6 +41,11 @@ pub(super) struct Facts<'a> {
     pub(super) valid_from: Option<EventTime>,
     /// First instant at which it is no longer valid.
     pub(super) valid_until: Option<EventTime>,
+    /// When it was seen, the newest such instant. It begins no validity: what somebody saw first on
+    /// some day was there before, and whoever asks about the past wants to know.
+    pub(super) seen: Option<EventTime>,
+    /// How long it is valid from its newest date on, if it says no end.
+    pub(super) valid_for: Option<Duration>,
     /// What became of it.
     pub(super) state: IndicatorState,
     /// Where to read about it.
@@ -58,10 +64,20 @@ impl<'a> Facts<'a> {
             confidence: options.confidence,
             valid_from: None,
             valid_until: None,
+            seen: None,
+            valid_for: options.valid_for,
             state: IndicatorState::Active,
             reference: None,
             tags: &[],
         }
+    }
+
+    /// First instant at which it is no longer valid: what it says, else [`Facts::valid_for`] after
+    /// its newest date. Without any date its life has no end: nobody knows when it began.
+    fn end(&self) -> Option<EventTime> {
+        let newest = self.valid_from.max(self.seen);
+        self.valid_until
+            .or_else(|| Some(newest?.saturating_add(self.valid_for?)))
     }
 
     /// Whether the validity holds any instant.
@@ -315,7 +331,9 @@ impl<'t> Rows<'t> {
             malware,
             confidence,
             valid_from,
-            valid_until,
+            valid_until: _,
+            seen: _,
+            valid_for: _,
             state,
             reference,
             tags,
@@ -328,7 +346,7 @@ impl<'t> Rows<'t> {
             malware,
             confidence,
             valid_from,
-            valid_until,
+            valid_until: facts.end(),
             state,
             reference,
             tags,

@@ -1,5 +1,6 @@
 //! Whole feeds: what every format has in common, every way to fail, and real lists.
 
+mod lives;
 mod packed;
 mod parallel;
 pub(super) mod real_lists;
@@ -37,6 +38,7 @@ pub(super) fn options(format: FeedFormat) -> ParseOptions<'static> {
         confidence: 50,
         malware: None,
         names: None,
+        valid_for: None,
         columns: &COLUMNS,
         bytes_max: FeedConfig::SIZE_MAX,
     }

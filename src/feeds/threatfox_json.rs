@@ -13,8 +13,8 @@ use super::ParseOptions;
 use super::abuse_ch;
 use super::blocks::Lines;
 use super::document::{
-    Document, Field, Places, confidence, each_entry, each_member, is_list, object, text, time,
-    words,
+    Document, Field, Places, confidence, each_entry, each_member, is_list, newest, object, text,
+    time, words,
 };
 use super::error::FeedError;
 use super::reason::{self, Reason};
@@ -44,6 +44,9 @@ struct Written<'d> {
     /// When it was first seen, in UTC.
     #[serde(borrow, default, alias = "first_seen")]
     first_seen_utc: Field<'d>,
+    /// When it was last seen, in UTC.
+    #[serde(borrow, default, alias = "last_seen")]
+    last_seen_utc: Field<'d>,
     /// A link.
     #[serde(borrow, default)]
     reference: Field<'d>,
@@ -160,7 +163,7 @@ fn take(
             .unwrap_or(options.role),
         malware: malware.as_deref().or(options.malware),
         confidence: confidence(written.confidence_level)?.unwrap_or(options.confidence),
-        valid_from: time(written.first_seen_utc)?,
+        seen: time(written.first_seen_utc)?.max(newest([written.last_seen_utc])),
         reference: reference.as_deref(),
         tags: tags.kept(),
         ..Facts::of(options)

@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::model::{Answer, ConnState, DnsEvent, Event, EventKind, Evidence, FlowEvent, Half};
+use crate::model::{ConnState, DnsEvent, Event, EventKind, Evidence, FlowEvent, Half};
 
-/// The response code of an answer without error.
-const NOERROR: u16 = 0;
+use super::answers::is_usable;
 
 /// The protocol number of TCP.
 const TCP: u8 = 6;
@@ -27,14 +26,10 @@ pub(super) fn evidence(event: &Event) -> Evidence {
     }
 }
 
-/// Resolved when an address came back without error; `0.0.0.0` and `::` are no addresses that
-/// anyone could contact.
+/// Resolved when a usable address came back. What a policy put in the place of the answer, and
+/// addresses that lead nowhere, are none.
 fn dns_evidence(dns: &DnsEvent) -> Evidence {
-    let usable = |answer: &Answer| match answer {
-        Answer::Address(address) => !address.is_unspecified(),
-        Answer::Name(_) => false,
-    };
-    if dns.rcode == Some(NOERROR) && dns.answers.iter().any(usable) {
+    if is_usable(dns) {
         Evidence::Resolved
     } else {
         Evidence::LookedUp
@@ -144,6 +139,7 @@ impl Flags {
 mod tests {
     use super::*;
     use crate::hits::fixtures::{dns, event_of, flow};
+    use crate::model::Answer;
 
     #[test]
     fn only_an_address_without_error_is_a_resolution() {
@@ -157,7 +153,8 @@ mod tests {
                 vec![name.clone(), address.clone()],
                 Evidence::Resolved,
             ),
-            (Some(0), vec![zero], Evidence::LookedUp),
+            (Some(0), vec![zero.clone()], Evidence::LookedUp),
+            (Some(0), vec![zero, address.clone()], Evidence::Resolved),
             (Some(0), vec![name], Evidence::LookedUp),
             (Some(0), vec![], Evidence::LookedUp),
             (Some(3), vec![address.clone()], Evidence::LookedUp),
@@ -169,6 +166,11 @@ mod tests {
                 ..dns("bad.example")
             };
             assert_eq!(dns_evidence(&dns), expected, "{dns:?}");
+            let blocked = DnsEvent {
+                blocked: true,
+                ..dns
+            };
+            assert_eq!(dns_evidence(&blocked), Evidence::LookedUp, "{blocked:?}");
         }
     }
 

@@ -8,16 +8,20 @@
 
 use crate::model::{
     Answer, DnsEvent, DnsFacts, Event, EventKind, EventTime, Flag, FlowEvent, FlowFacts, Hit,
-    HitKind, HitMatch, IndicatorState, Match, MatchedIndicator, Networks, Position, Role,
-    SnapshotId, qtype_name, rcode_name,
+    HitKind, HitMatch, Match, MatchedIndicator, Networks, Position, SnapshotId, qtype_name,
+    rcode_name,
 };
 
+mod answers;
 mod evidence;
 mod ids;
 mod initiator;
+mod known;
 mod orient;
 mod victim;
 
+use answers::Astray;
+pub use known::known_sinkholes;
 use orient::{End, Ends};
 
 /// Whose networks are whose.
@@ -29,6 +33,8 @@ pub struct Orientation {
     pub resolvers: Networks,
     /// Proxies, honeypots, scanners, mail hubs: hits without victim evidence.
     pub exclude: Networks,
+    /// Where sinkholes are: who is led there is infected, but no longer in anyone's hands.
+    pub sinkholes: Networks,
 }
 
 /// What the hits of one record share.
@@ -45,8 +51,8 @@ pub struct HitContext<'a> {
     pub record_time_ms: Option<i64>,
 }
 
-/// Appends one hit for each of `matches`, in their order. The observer of a hit is the event's,
-/// else the one in `position`.
+/// Appends one hit for each of `matches`, which are all of the event, in their order. The observer
+/// of a hit is the event's, else the one in `position`.
 pub fn hits(
     event: &Event,
     matches: Vec<Match>,
@@ -61,6 +67,7 @@ pub fn hits(
     let time_ms = context
         .record_time_ms
         .unwrap_or_else(|| event.time.millis());
+    let astray = Astray::of(event, &matches, &context.orientation.sinkholes);
     out.extend(matches.into_iter().map(|found| {
         let ends = orient::ends(event, &found, &context.orientation.own);
         let (field, side) = orient::place(event, &found, &ends);
@@ -78,7 +85,7 @@ pub fn hits(
             kind,
             campaign: campaign(&found.value, &found.indicators).to_owned(),
             evidence: evidence::evidence(event),
-            flags: flags(event, &found.indicators),
+            flags: flags(astray, &found.indicators),
             direction: ends.direction,
             victim_reason: reason,
             sampling_rate: event.sampling_rate,
@@ -117,15 +124,14 @@ fn campaign<'a>(value: &'a str, indicators: &'a [MatchedIndicator]) -> &'a str {
         .unwrap_or(value)
 }
 
-/// What stands beside the evidence.
-fn flags(event: &Event, indicators: &[MatchedIndicator]) -> Vec<Flag> {
+/// What stands beside the evidence: what all hits of the event share, and what the indicators of
+/// this one say.
+fn flags(astray: Astray, indicators: &[MatchedIndicator]) -> Vec<Flag> {
     let mut flags = Vec::new();
-    if matches!(&event.kind, EventKind::Dns(dns) if dns.blocked) {
+    if astray.blocked {
         flags.push(Flag::Blocked);
     }
-    if indicators.iter().any(|indicator| {
-        indicator.state == IndicatorState::Sinkholed || indicator.role == Role::Sinkhole
-    }) {
+    if astray.sinkholed || indicators.iter().any(answers::names_sinkhole) {
         flags.push(Flag::Sinkholed);
     }
     flags

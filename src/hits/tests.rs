@@ -5,12 +5,13 @@ use super::fixtures::{
     networks, position,
 };
 use super::*;
-use crate::model::{Direction, Evidence, Field, Half, Initiator, Side};
+use crate::model::{Direction, Evidence, Field, Half, IndicatorState, Initiator, Role, Side};
 
 /// The hits of `matches` in `event`.
 fn made(event: &Event, matches: Vec<Match>) -> Vec<Hit> {
     let orientation = Orientation {
         own: networks("198.51.100.0/24"),
+        sinkholes: networks("203.0.113.192/26"),
         ..Orientation::default()
     };
     let snapshot = SnapshotId {
@@ -139,13 +140,25 @@ fn the_campaign_is_the_malware_of_the_most_confident_indicator() {
     }
 }
 
+/// The flags of the hits of `matches`, in which `dns` was answered so.
+fn flags_of(dns: DnsEvent, matches: Vec<Match>) -> Vec<Vec<Flag>> {
+    let found = made(&dns_event_of(dns), matches);
+    found.into_iter().map(|hit| hit.flags).collect()
+}
+
 #[test]
 fn flags_tell_of_policies_and_sinkholes() {
-    let blocked = dns_event_of(DnsEvent {
+    let plain = dns("a.example");
+    let blocked = DnsEvent {
         blocked: true,
-        ..dns("a.example")
-    });
-    let plain = dns_event_of(dns("a.example"));
+        ..plain.clone()
+    };
+    let with = |indicators: &[MatchedIndicator]| {
+        vec![Match {
+            indicators: indicators.to_vec(),
+            ..name_match("a.example")
+        }]
+    };
     let sinkholed = MatchedIndicator {
         state: IndicatorState::Sinkholed,
         ..indicator(Role::C2, 50, None)
@@ -153,8 +166,48 @@ fn flags_tell_of_policies_and_sinkholes() {
     let sinkhole = indicator(Role::Sinkhole, 50, None);
     let active = indicator(Role::C2, 50, None);
     use Flag::{Blocked, Sinkholed};
-    assert_eq!(flags(&plain, std::slice::from_ref(&active)), []);
-    assert_eq!(flags(&plain, &[active, sinkhole]), [Sinkholed]);
-    assert_eq!(flags(&blocked, &[sinkholed]), [Blocked, Sinkholed]);
-    assert_eq!(flags(&blocked, &[]), [Blocked]);
+    assert_eq!(
+        flags_of(plain.clone(), with(std::slice::from_ref(&active))),
+        [[]]
+    );
+    assert_eq!(flags_of(plain, with(&[active, sinkhole])), [[Sinkholed]]);
+    assert_eq!(
+        flags_of(blocked.clone(), with(&[sinkholed])),
+        [[Blocked, Sinkholed]]
+    );
+    assert_eq!(flags_of(blocked, with(&[])), [[Blocked]]);
+}
+
+#[test]
+fn a_sinkhole_in_the_answer_marks_the_hit_of_the_question_too() {
+    let answered = |text: &str| DnsEvent {
+        answers: vec![Answer::Address(text.parse().unwrap())],
+        ..dns("bad.example")
+    };
+    let listed = |role| {
+        let address = Match {
+            indicators: vec![indicator(role, 50, None)],
+            ..address_match("203.0.113.66", Field::AnswerAddress)
+        };
+        vec![name_match("bad.example"), address]
+    };
+    use Flag::{Blocked, Sinkholed};
+    let both = |flags: &[Flag]| [flags.to_vec(), flags.to_vec()];
+    assert_eq!(
+        flags_of(answered("203.0.113.66"), listed(Role::Sinkhole)),
+        both(&[Sinkholed])
+    );
+    assert_eq!(
+        flags_of(answered("203.0.113.66"), listed(Role::C2)),
+        both(&[])
+    );
+    // A network that is known for it, whatever is listed.
+    assert_eq!(
+        flags_of(answered("203.0.113.200"), listed(Role::C2)),
+        both(&[Sinkholed])
+    );
+    assert_eq!(
+        flags_of(answered("127.0.0.1"), listed(Role::C2)),
+        both(&[Blocked])
+    );
 }

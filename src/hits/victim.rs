@@ -82,6 +82,7 @@ mod tests {
             own: networks(own),
             resolvers: networks(resolvers),
             exclude: networks(exclude),
+            ..Orientation::default()
         }
     }
 

@@ -76,7 +76,7 @@ pub struct DnsEvent {
     pub rcode: Option<u16>,
     /// What the answer holds that can be matched, in order: names and addresses.
     pub answers: Vec<Answer>,
-    /// Whether the resolver says that a policy (RPZ or the like) changed the answer.
+    /// Whether the resolver says that a policy (RPZ or the like) took the answer away or changed it.
     pub blocked: bool,
 }
 

@@ -138,9 +138,10 @@ pub enum Evidence {
 /// What stands beside the evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Flag {
-    /// A resolver's policy changed the answer.
+    /// The client was kept from what it asked for: the resolver says that a policy changed the
+    /// answer, or all its addresses lead nowhere.
     Blocked,
-    /// The indicator is answered by a sinkhole.
+    /// A sinkhole answers: the indicator says so, or the answer leads to one.
     Sinkholed,
 }
 

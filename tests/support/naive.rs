@@ -288,7 +288,7 @@ pub fn time(row: &Value) -> i64 {
 fn dns_evidence(row: &Value) -> &'static str {
     let usable = |answer: &Value| {
         let address = answer.as_str().and_then(|text| text.parse::<IpAddr>().ok());
-        address.is_some_and(|address| !address.is_unspecified())
+        address.is_some_and(|address| !address.is_unspecified() && !address.is_loopback())
     };
     let answers = row["answers"].as_array();
     let resolved = answers.is_some_and(|answers| answers.iter().any(usable));

@@ -197,6 +197,7 @@ fn match_options(wiring: &Wiring<'_>, kafka: KafkaConfig, cluster: String) -> Ma
                 own,
                 resolvers,
                 exclude,
+                sinkholes: Vec::new(),
             })),
             commits: true,
             now,

@@ -152,6 +152,7 @@ columns = { value = "v", id = "i", malware = "m", role = "r", confidence = "c", 
 [networks]
 resolvers = ["192.0.2.53"]
 exclude = ["2001:db8::1", "203.0.113.9/24"]
+sinkholes = ["203.0.113.66"]
 [matching]
 names = "aho-corasick"
 invalid = "emit"
@@ -264,6 +265,7 @@ format = "json"
             malware: text("win.lumma"),
             names: Some(Scope::Exact),
             victim: Some(VictimDirection::Any),
+            valid_for: None,
             grace: Duration::from_secs(7 * 86_400),
             ignore_ports: true,
             overrides: true,
@@ -292,6 +294,7 @@ format = "json"
         nets(&config.networks.exclude),
         ["2001:db8::1/128", "203.0.113.0/24"]
     );
+    assert_eq!(nets(&config.networks.sinkholes), ["203.0.113.66/32"]);
     assert_eq!(
         config.matching,
         MatchingConfig {

@@ -312,6 +312,24 @@ fn a_policy_that_changed_the_answer_blocks() {
     }
 }
 
+#[test]
+fn a_response_whose_error_tells_of_a_policy_is_blocked_and_a_query_never() {
+    let extended = |code: u8| {
+        let mut dns = unhex(
+            "00018183000100000000000101610765\
+                             78616d706c650000010001",
+        );
+        dns.extend([0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 6, 0, 15, 0, 2, 0, code]);
+        dns
+    };
+    let blocked = |change: &dyn Fn(&mut MessageType)| dns_of(&with(change)).blocked;
+    assert!(blocked(&|message| message.response = Some(extended(15))));
+    assert!(!blocked(&|message| message.response = Some(extended(3))));
+    assert!(!blocked(&|message| {
+        (message.query, message.response) = (Some(extended(15)), None);
+    }));
+}
+
 /// What the generated types say of a record that has no repeated fields: its type, client and
 /// question.
 fn oracle(record: &[u8]) -> Option<(u64, Option<Endpoint>)> {

@@ -47,7 +47,7 @@ pub struct ReportInput {
     pub days: BTreeMap<i64, Day>,
     /// Victims by their strongest evidence.
     pub evidence: BTreeMap<Evidence, u64>,
-    /// Victims some of whose contacts a resolver's policy blocked.
+    /// Victims some of whose contacts a resolver blocked.
     pub blocked: u64,
     /// Victims some of whose contacts ended at a sinkhole.
     pub sinkholed: u64,

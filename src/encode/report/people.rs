@@ -153,7 +153,7 @@ pub(super) fn by_evidence(input: &ReportInput) -> String {
             ladder
                 + &aside(
                     input.blocked,
-                    "a resolver's policy blocked some of the contacts",
+                    "a resolver blocked some of the contacts",
                 )
                 + &aside(input.sinkholed, "some of the contacts ended at a sinkhole")
         },

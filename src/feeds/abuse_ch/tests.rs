@@ -1,6 +1,8 @@
 //! Old and new columns, separators with spaces, commas in cells, and everything that can be wrong with a
 //! row.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -31,6 +33,7 @@ fn every(indicator: &Indicator<'_>) -> String {
         malware,
         confidence,
         valid_from,
+        valid_until,
         reference,
         tags,
         state,
@@ -38,9 +41,10 @@ fn every(indicator: &Indicator<'_>) -> String {
     } = indicator;
     assert_eq!(*state, crate::model::IndicatorState::Active);
     let word = |word: &Option<&str>| word.unwrap_or("-").to_owned();
-    let from = valid_from.map_or_else(|| "-".to_owned(), |from| from.to_string()[..19].to_owned());
+    assert_eq!(*valid_from, None, "a sighting begins no validity");
+    let seen = valid_until.map_or_else(|| "-".to_owned(), |seen| seen.to_string()[..19].to_owned());
     format!(
-        "{} {} {role:?} {} {confidence} {from} {} {tags:?}",
+        "{} {} {role:?} {} {confidence} {seen} {} {tags:?}",
         shown(indicator),
         word(id),
         word(malware),
@@ -48,9 +52,13 @@ fn every(indicator: &Indicator<'_>) -> String {
     )
 }
 
-/// The rows of `text` and the counts.
+/// The rows of `text` and the counts. They have no time to live: their end is when they were seen.
 fn rows_of(format: FeedFormat, text: &str) -> (Vec<String>, FeedReport) {
-    parse_text(text.as_bytes(), &options(format), every)
+    let options = ParseOptions {
+        valid_for: Some(Duration::ZERO),
+        ..options(format)
+    };
+    parse_text(text.as_bytes(), &options, every)
 }
 
 /// Checks for what one row after `start` is refused.
@@ -190,8 +198,8 @@ fn servers_are_endpoints_whether_or_not_they_are_offline() {
     );
     let (found, report) = rows_of(FeedFormat::FeodoCsv, &text);
     let expected = [
-        "endpoint 203.0.113.5:443 - C2 One 50 2026-01-01T00:00:00 - []",
-        "endpoint 203.0.113.6:8080 - C2 Two 50 2026-01-01T00:00:01 - []",
+        "endpoint 203.0.113.5:443 - C2 One 50 2026-02-01T00:00:00 - []",
+        "endpoint 203.0.113.6:8080 - C2 Two 50 2026-02-01T00:00:00 - []",
         "prefix 203.0.113.7 - C2 - 50 2026-01-01T00:00:02 - []",
     ];
     assert_eq!(found, expected);

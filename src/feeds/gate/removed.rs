@@ -70,6 +70,7 @@ fn add_line(builder: &mut SnapshotBuilder, feed: FeedId, line: &str) {
         confidence: 0,
         malware: None,
         names: None,
+        valid_for: None,
         columns: &columns,
         bytes_max: u64::MAX,
     };

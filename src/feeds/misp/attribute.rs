@@ -4,11 +4,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::ParseOptions;
-use super::super::document::{Field, each_entry, flag, object, text, time, words};
+use super::super::document::{Field, each_entry, flag, newest, object, text, time, words};
 use super::super::reason::{self, Reason};
 use super::super::rows::{Facts, Row, Rows, Tags};
 use super::Shared;
-use crate::model::Scope;
+use crate::model::{EventTime, Scope};
 
 /// The galaxies whose clusters are malware.
 const MALWARE_GALAXIES: [&str; 12] = [
@@ -50,6 +50,15 @@ struct Written<'d> {
     /// When it was first seen.
     #[serde(borrow, default)]
     first_seen: Field<'d>,
+    /// When it was last seen.
+    #[serde(borrow, default)]
+    last_seen: Field<'d>,
+    /// When somebody said it, or said it again: seconds since the epoch.
+    #[serde(borrow, default)]
+    timestamp: Field<'d>,
+    /// What others said about it.
+    #[serde(borrow, default, rename = "Sighting")]
+    sightings: Field<'d>,
     /// Its tags.
     #[serde(borrow, default, rename = "Tag")]
     tags: Field<'d>,
@@ -140,10 +149,15 @@ pub(super) fn take(
     let words = words(written.tags);
     let all_tags = || words.iter().chain(&shared.tags).map(|tag| &**tag);
     let tags = Tags::of(all_tags());
+    let said = Said::of(written.sightings);
+    let first_seen = time(written.first_seen)?;
+    let seen = first_seen.max(newest([written.last_seen])).max(said.seen);
     let facts = Facts {
         id: id.as_deref(),
         malware: all_tags().find_map(malware).or(options.malware),
-        valid_from: time(written.first_seen)?,
+        // Who says again that it is bad saw it again, as the models of decay have it.
+        seen: seen.max(seconds(written.timestamp)),
+        valid_until: said.expired.filter(|&expired| seen <= Some(expired)),
         reference: shared.reference.as_deref().or(event.as_deref()),
         tags: tags.kept(),
         ..Facts::of(options)
@@ -190,6 +204,55 @@ fn offer(
 /// The two parts of a value.
 fn pair(value: &str) -> Result<(&str, &str), Reason> {
     value.split_once('|').ok_or(reason::MISSING_VALUE)
+}
+
+/// What others say about an attribute.
+#[derive(Clone, Copy, Debug, Default)]
+struct Said {
+    /// When it was last seen.
+    seen: Option<EventTime>,
+    /// When it ended, the newest such instant.
+    expired: Option<EventTime>,
+}
+
+/// A sighting as written.
+#[derive(Deserialize)]
+struct Sighting<'d> {
+    /// `0`: seen, `1`: seen where it does no harm, `2`: ended.
+    #[serde(borrow, default, rename = "type")]
+    kind: Field<'d>,
+    /// When, in seconds since the epoch.
+    #[serde(borrow, default)]
+    date_sighting: Field<'d>,
+}
+
+impl Said {
+    /// What `sightings` come to. That somebody calls it harmless decides nothing: a name that is no
+    /// longer to be looked for says so itself.
+    fn of(sightings: Field<'_>) -> Self {
+        let mut said = Self::default();
+        let Some(sightings) = sightings else {
+            return said;
+        };
+        each_entry(sightings, &mut |entry| {
+            let Ok(sighting) = object::<Sighting<'_>>(entry) else {
+                return;
+            };
+            let at = seconds(sighting.date_sighting);
+            match text(sighting.kind).as_deref() {
+                None | Some("0") => said.seen = said.seen.max(at),
+                Some("2") => said.expired = said.expired.max(at),
+                Some(_) => {}
+            }
+        });
+        said
+    }
+}
+
+/// The instant so many seconds after the epoch; none for what is no such number, and for 0.
+fn seconds(field: Field<'_>) -> Option<EventTime> {
+    let seconds = text(field)?.parse().ok().filter(|&seconds| seconds != 0)?;
+    EventTime::from_parts(seconds, 0).ok()
 }
 
 /// Whether every model says so, and there is one.

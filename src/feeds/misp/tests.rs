@@ -206,7 +206,7 @@ fn facts_come_from_the_attribute_then_from_its_event() {
         found,
         [
             format!(
-                r#"a.example Some("u1") Some("Two") Some("2026-01-01T00:00:00.000000000Z") Some("{EVENT}") ["misp-galaxy:tool=\"Two\"", {shared}]"#
+                r#"a.example Some("u1") Some("Two") None Some("{EVENT}") ["misp-galaxy:tool=\"Two\"", {shared}]"#
             ),
             format!(r#"b.example None Some("One") None Some("{EVENT}") [{shared}]"#),
         ]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::document::{Field, flag, object, text, time};
+use super::super::document::{Field, flag, newest, object, text, time};
 use crate::model::EventTime;
 
 /// What is known before the indicators are looked at. Ids are chosen by strangers: the maps hash
@@ -21,6 +21,8 @@ pub(super) struct Graph<'d> {
     /// What indicators indicate, by their ids: malware, and tools.
     malware: HashMap<Cow<'d, str>, Cow<'d, str>>,
     tools: HashMap<Cow<'d, str>, Cow<'d, str>>,
+    /// When indicators were last seen, by their ids.
+    seen: HashMap<Cow<'d, str>, EventTime>,
 }
 
 /// A version of an object.
@@ -61,6 +63,18 @@ struct Node<'d> {
     /// What stands on the other side.
     #[serde(borrow, default)]
     target_ref: Field<'d>,
+    /// What was seen.
+    #[serde(borrow, default)]
+    sighting_of_ref: Field<'d>,
+    /// When it was first seen.
+    #[serde(borrow, default)]
+    first_seen: Field<'d>,
+    /// When it was last seen.
+    #[serde(borrow, default)]
+    last_seen: Field<'d>,
+    /// How often it was seen.
+    #[serde(borrow, default)]
+    count: Field<'d>,
 }
 
 impl<'d> Graph<'d> {
@@ -80,6 +94,7 @@ impl<'d> Graph<'d> {
                 }
             }
             "relationship" if flag(node.revoked) != Some(true) => self.add_relationship(&node),
+            "sighting" if flag(node.revoked) != Some(true) => self.add_sighting(&node),
             _ => {}
         }
     }
@@ -109,6 +124,25 @@ impl<'d> Graph<'d> {
         } else if target.starts_with("tool--") {
             self.tools.entry(source).or_insert(target);
         }
+    }
+
+    /// Notes when an indicator was seen, unless it was looked for and not seen. A sighting without a
+    /// time of its own was made when somebody saw it.
+    fn add_sighting(&mut self, node: &Node<'d>) {
+        let seen = newest([node.last_seen, node.first_seen]);
+        let seen = seen.or_else(|| newest([node.modified, node.created]));
+        let (Some(id), Some(seen)) = (text(node.sighting_of_ref), seen) else {
+            return;
+        };
+        if id.starts_with("indicator--") && text(node.count).as_deref() != Some("0") {
+            let known = self.seen.entry(id).or_insert(seen);
+            *known = seen.max(*known);
+        }
+    }
+
+    /// When the indicator with this id was last seen.
+    pub(super) fn seen(&self, id: &str) -> Option<EventTime> {
+        self.seen.get(id).copied()
     }
 
     /// Whether there is a newer version of the object `raw` with this id.

@@ -93,6 +93,7 @@ pub(super) fn take(
         confidence: confidence(written.confidence)?.unwrap_or(options.confidence),
         valid_from: time(written.valid_from)?,
         valid_until: time(written.valid_until)?,
+        seen: id.as_deref().and_then(|id| graph.seen(id)),
         reference: reference.as_deref(),
         tags: tags.kept(),
         ..Facts::of(options)

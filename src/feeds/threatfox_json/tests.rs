@@ -112,7 +112,7 @@ fn an_export_and_an_answer_say_the_same() {
     let answer = r#"{"query_status":"ok","data":[{"id":"7","ioc":"203.0.113.66:443","ioc_type":"ip:port",
         "threat_type":"botnet_cc","malware":"win.lumma","malware_printable":"Lumma Stealer","confidence_level":"75",
         "first_seen":"2026-01-01 00:00:00 UTC","last_seen":null,"reference":"https://report.example/1","tags":["one","two"]}]}"#;
-    let expected = r#"203.0.113.66:443 Some("7") C2 Some("win.lumma") 75 Some("2026-01-01T00:00:00.000000000Z") None Active Some("https://report.example/1") ["one", "two"]"#;
+    let expected = r#"203.0.113.66:443 Some("7") C2 Some("win.lumma") 75 None None Active Some("https://report.example/1") ["one", "two"]"#;
     let options = options(FeedFormat::ThreatfoxJson);
     for text in [export, answer] {
         let (found, report) = parse_text(text.as_bytes(), &options, all);

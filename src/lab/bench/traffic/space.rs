@@ -41,6 +41,7 @@ pub(super) fn orientation() -> Orientation {
         own: networks(&OWN),
         resolvers: networks(&RESOLVERS),
         exclude: Networks::default(),
+        sinkholes: Networks::default(),
     }
 }
 

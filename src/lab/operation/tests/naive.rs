@@ -301,6 +301,7 @@ fn evidence(kind: &EventKind) -> Evidence {
     match kind {
         EventKind::Dns(DnsEvent {
             rcode: Some(0),
+            blocked: false,
             answers,
             ..
         }) if answers
