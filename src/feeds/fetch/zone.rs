@@ -33,7 +33,7 @@ use domain::rdata::tsig::Time48;
 use domain::tsig::Key;
 
 pub use differences::DIFFERENCES_BYTES_MAX;
-pub use error::{Failure, Tried, TransferError, TsigFault};
+pub use error::{Failure, TransferError, Tried, TsigFault};
 pub use key::{TsigAlgorithm, TsigKey};
 
 use answer::Answer;

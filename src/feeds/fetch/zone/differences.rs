@@ -119,7 +119,10 @@ impl Differences {
             }
         }
         let mut changes: Vec<Change> = self.changes.into_values().collect();
-        if changes.iter().any(|change| change.required && !change.found) {
+        if changes
+            .iter()
+            .any(|change| change.required && !change.found)
+        {
             return Ok(Err(Unfit));
         }
         changes.sort_unstable_by_key(|change| change.order);
