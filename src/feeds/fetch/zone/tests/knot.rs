@@ -62,6 +62,7 @@ impl Knot {
         let address = listener.local_addr().unwrap();
         drop(listener);
         let root = directory.path();
+        std::fs::create_dir(root.join("db")).unwrap();
         std::fs::write(root.join("zone"), zone).unwrap();
         std::fs::write(root.join("conf"), configuration(root, address)).unwrap();
         let log = std::fs::File::create(root.join("log")).unwrap();
