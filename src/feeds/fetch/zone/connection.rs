@@ -31,12 +31,7 @@ impl Connection {
         bytes_max: u64,
     ) -> Result<Self, Failure> {
         let stream =
-            TcpStream::connect_timeout(&server, left(deadline)?).map_err(|source| match source
-                .kind()
-            {
-                ErrorKind::TimedOut | ErrorKind::WouldBlock => Failure::Timeout,
-                _ => Failure::Connect { source },
-            })?;
+            TcpStream::connect_timeout(&server, left(deadline)?).map_err(Failure::of_connecting)?;
         Ok(Self {
             stream,
             deadline,

@@ -151,14 +151,23 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What an error to connect means.
+    pub(super) fn of_connecting(source: io::Error) -> Self {
+        if LATE.contains(&source.kind()) {
+            Self::Timeout
+        } else {
+            Self::Connect { source }
+        }
+    }
+
     /// What an error of a connection means.
     pub(super) fn of_connection(source: io::Error) -> Self {
-        match source.kind() {
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => Self::Timeout,
-            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
-                Self::Cut
-            }
-            _ => Self::Connection { source },
+        if LATE.contains(&source.kind()) {
+            Self::Timeout
+        } else if GONE.contains(&source.kind()) {
+            Self::Cut
+        } else {
+            Self::Connection { source }
         }
     }
 
@@ -191,6 +200,17 @@ impl Failure {
         }
     }
 }
+
+/// Errors that say that the time is over.
+const LATE: [ErrorKind; 2] = [ErrorKind::TimedOut, ErrorKind::WouldBlock];
+
+/// Errors that say that the other side is gone.
+const GONE: [ErrorKind; 4] = [
+    ErrorKind::UnexpectedEof,
+    ErrorKind::ConnectionReset,
+    ErrorKind::ConnectionAborted,
+    ErrorKind::BrokenPipe,
+];
 
 /// How a server refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

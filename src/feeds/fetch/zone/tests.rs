@@ -107,7 +107,7 @@ fn a_zone_of_one_message_or_of_many_is_the_same_file() {
                 "*.a.example.rpz.example.\t300\tIN\tCNAME\t.",
             ]
         );
-        assert_eq!(place.files(), [place.target.clone()]);
+        assert_eq!(place.files(), std::slice::from_ref(&place.target));
         server.finish();
     }
 }

@@ -152,8 +152,8 @@ proptest! {
     ) {
         let mut message = message(Asked::Whole, &[soa(6)]);
         for (high, low) in &pointers {
-            message.extend_from_slice(&[1, b'a', 0xc0 | high % 2, *low, 0, 5, 0, 1]);
-            message.extend_from_slice(&[0, 0, 0, 0, 0, 2, 0xc0 | high % 2, *low]);
+            message.extend_from_slice(&[1, b'a', 0xc0 | (high % 2), *low, 0, 5, 0, 1]);
+            message.extend_from_slice(&[0, 0, 0, 0, 0, 2, 0xc0 | (high % 2), *low]);
         }
         message[7] += u8::try_from(pointers.len()).unwrap();
         let _ = take(vec![message], Asked::Whole, None);

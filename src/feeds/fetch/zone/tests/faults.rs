@@ -30,7 +30,7 @@ fn check_with(bad: impl Fn() -> Play, reason: &str, set: impl Fn(&mut ZoneOption
         let at = format!("zone rpz.example from {}", server.address);
         assert!(said.contains(&at), "{said}");
         assert_eq!(place.lines(), before);
-        assert_eq!(place.files(), [place.target.clone()]);
+        assert_eq!(place.files(), std::slice::from_ref(&place.target));
         server.finish();
     }
 }

@@ -47,7 +47,7 @@ fn check(records: Vec<Rec>, expected: &[&str]) {
     assert_eq!(owners(&place), expected);
     let n_records = u64::try_from(expected.len()).unwrap();
     assert_eq!(got, new(expected[0].parse().unwrap(), n_records, true));
-    assert_eq!(place.files(), [place.target.clone()]);
+    assert_eq!(place.files(), std::slice::from_ref(&place.target));
     server.finish();
 }
 

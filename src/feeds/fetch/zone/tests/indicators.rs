@@ -28,9 +28,10 @@ const TYPES: [Rtype; 14] = [
 ];
 
 fn with_role(indicator: &Indicator<'_>) -> String {
-    let role = match indicator.role {
-        Role::Allow => "allow ",
-        _ => "",
+    let role = if indicator.role == Role::Allow {
+        "allow "
+    } else {
+        ""
     };
     format!("{role}{}", shown(indicator))
 }
@@ -39,11 +40,8 @@ fn with_role(indicator: &Indicator<'_>) -> String {
 pub(super) fn listed(text: &[u8]) -> (Vec<String>, Vec<(&'static str, u64)>, u64) {
     let (mut found, report) = parse_text(text, &parse_options(FeedFormat::Rpz), with_role);
     found.sort();
-    let refused = report
-        .refused
-        .into_iter()
-        .map(|(reason, n)| (reason.into(), n));
-    (found, refused.collect(), report.rows)
+    let refused = report.refused.into_iter().collect();
+    (found, refused, report.rows)
 }
 
 /// A name with every byte of every label escaped.

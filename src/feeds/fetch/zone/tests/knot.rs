@@ -130,7 +130,7 @@ impl Knot {
             }
         });
         let now = SystemTime::now() + ahead;
-        super::transfer(&options, known, &place.target, now, 99)
+        transfer(&options, known, &place.target, now, 99)
     }
 
     /// Has the server do something, and waits until it did.

@@ -46,7 +46,7 @@ fn transfer_signed(
 }
 
 /// A zone in several messages.
-fn zone(n_messages: usize) -> Vec<Vec<server::Rec>> {
+fn zone(n_messages: usize) -> Vec<Vec<Rec>> {
     let mut sent = vec![vec![deny("a.example")]; n_messages];
     sent[0].insert(0, soa(5));
     sent[n_messages - 1].push(soa(5));
@@ -112,9 +112,12 @@ fn an_answer_that_is_not_signed_is_refused() {
     check(play(unsigned), "tsig_unsigned");
 }
 
+/// Which messages are signed.
+type Signs = fn(usize) -> bool;
+
 /// A play that sends a zone in so many messages, of which only those are signed that `signs` says,
 /// and changes each by `change` once it is signed.
-fn sparse(n_messages: usize, signs: fn(usize) -> bool, change: fn(usize, &mut Vec<u8>)) -> Play {
+fn sparse(n_messages: usize, signs: Signs, change: fn(usize, &mut Vec<u8>)) -> Play {
     play(move |request: &mut Request| {
         let mut signer = Signer::new(SECRET, "ours.example", &request.mac, 1_800_000_000);
         for (at, records) in zone(n_messages).iter().enumerate() {
@@ -132,7 +135,7 @@ fn sparse(n_messages: usize, signs: fn(usize) -> bool, change: fn(usize, &mut Ve
 
 #[test]
 fn messages_between_signed_ones_need_no_signature_but_the_last_does() {
-    let accepted: [(usize, fn(usize) -> bool); 3] = [
+    let accepted: [(usize, Signs); 3] = [
         (3, |_| true),
         (5, |at| at % 2 == 0),
         // 99 of them, the most there may be.
