@@ -55,7 +55,7 @@ pub struct ZoneOptions {
     pub servers: Vec<SocketAddr>,
     /// The key that questions and answers are signed with, if any.
     pub tsig: Option<TsigKey>,
-    /// Longest time for all of it. Each server gets an equal share of what is left.
+    /// Longest time for all of it, a day at most. Each server gets an equal share of what is left.
     pub timeout: Duration,
     /// Most bytes that a server may send for one question, and most that the file may have.
     pub bytes_max: u64,
@@ -186,7 +186,8 @@ impl<'a> Transfer<'a> {
     /// # Errors
     /// Why it did not.
     fn run(&self, server: SocketAddr, n_left: u32) -> Result<Transferred, Failure> {
-        let left = self.options.timeout.saturating_sub(self.started.elapsed());
+        let timeout = self.options.timeout.min(TIMEOUT_MAX);
+        let left = timeout.saturating_sub(self.started.elapsed());
         let deadline = Instant::now() + left / n_left.max(1);
         if let (Some(known), true) = (self.known, self.held) {
             match self.ask(server, deadline, Asked::Since(known), self.id) {
@@ -245,12 +246,16 @@ impl<'a> Transfer<'a> {
 
     /// The time, to sign with and to compare signatures with.
     fn time(&self) -> Time48 {
-        let now = self.now + self.started.elapsed();
+        let now = self.now.checked_add(self.started.elapsed());
+        let now = now.unwrap_or(self.now);
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         // A TSIG holds seconds in 48 bits, which last for millions of years.
         Time48::from_u64(since.as_secs().min(TIME_MAX))
     }
 }
+
+/// Longest time that is ever taken.
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The last second that fits into a TSIG.
 const TIME_MAX: u64 = (1 << 48) - 1;

@@ -160,6 +160,18 @@ fn a_server_that_says_nothing_leaves_time_for_the_next() {
 }
 
 #[test]
+fn a_timeout_without_end_is_none() {
+    let place = Place::new();
+    let server = Server::start(vec![messages(vec![vec![soa(5), soa(5)]])]);
+    let options = ZoneOptions {
+        timeout: Duration::MAX,
+        ..options(&[server.address])
+    };
+    let got = ask(&options, None, &place.target);
+    assert_eq!(got.unwrap(), new(5, 1, false));
+}
+
+#[test]
 fn what_is_configured_wrong_is_said_before_anybody_is_asked() {
     let place = Place::new();
     let fails = |options: &ZoneOptions| chain(&ask(options, None, &place.target).unwrap_err());
