@@ -21,6 +21,7 @@ mod csv;
 mod dnsmasq;
 mod document;
 mod error;
+pub mod fetch;
 mod gannet_json;
 pub mod gate;
 mod guess;
