@@ -6,7 +6,7 @@
 //! a format from a file's content; one file a format finds the values; [`refang()`] and [`detect`]
 //! find out what a value is; `rows` offers and counts, `tally` adds up. [`load`] does all of it on
 //! several threads (`crew`), each with blocks of its own (`parsed`), and in order. [`gate`] stands
-//! between what feeds say and what is published.
+//! between what feeds say and what is published. [`fetch`] brings in what lies elsewhere, as files.
 //!
 //! A feed that fails as a whole ([`FeedError`]) may have handed out rows before it did: the caller
 //! builds beside the snapshot in use and throws the unfinished one away.

@@ -1,3 +1,7 @@
-//! Feeds from elsewhere: each child fetches one kind to a file that the parsers read.
+//! Fetching feeds: what is not a file of this machine becomes one, which is old or new and whole,
+//! never half. Whoever fetches gives the clock and says where the file is to be.
 
+pub mod address;
+pub mod taxii;
+pub mod web;
 pub mod zone;
