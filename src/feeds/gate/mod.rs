@@ -1,6 +1,10 @@
 //! The gate: between what feeds say and what is published. Entries that must not be listed are
 //! refused one by one ([`known_to`]); a feed that cannot be used, or that changed beyond its limits,
 //! is held back as a whole, and its last good copy ([`Store`]) takes its place.
+//!
+//! Against a list of which no row is known to be harmless stand two more: before it is published it is
+//! tried on recent traffic ([`Exposure`], [`judge`]), and afterwards its hits are watched
+//! ([`Breaker`]). What is muted ([`MutedList`]) is told to operators and changed by them ([`Request`]).
 
 mod breaker;
 mod explosion;
@@ -8,7 +12,9 @@ mod exposure;
 mod heavy;
 mod known;
 mod limits;
+mod muted;
 mod protect;
+mod requests;
 mod store;
 mod subject;
 #[cfg(test)]
@@ -26,7 +32,9 @@ pub use breaker::{Breaker, BreakerOptions, MUTED_VALUES_MAX, Trip};
 pub use explosion::{EXPLOSION_HITS_MIN, Exploded, Explosion, SAMPLE_EVENTS_MIN, judge};
 pub use exposure::{Exposure, VALUES_KEPT, ValueHits};
 pub use limits::{GROWTH_MAX, Grouped, HitLimits, LIMITS_OF, Share};
+pub use muted::{ENTRIES_MAX, ListFull, MutedBy, MutedEntry, MutedList, ReleasedEntry};
 pub use protect::{PopularError, known_to, known_to_all};
+pub use requests::{Action, REQUESTS_MAX, Request, TakenUp, take_up};
 pub use store::{Copy, CopyFacts, Store};
 pub use subject::{Muted, Subject};
 
