@@ -47,19 +47,19 @@ impl Default for GateConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HitLimits {
     /// By one indicator.
-    pub indicator: u32,
-    /// By one feed.
-    pub feed: u32,
-    /// By all of them.
-    pub all: u32,
+    pub indicator_hits_max: u32,
+    /// By all indicators of one feed.
+    pub feed_hits_max: u32,
+    /// By all indicators.
+    pub hits_max: u32,
 }
 
 impl Default for HitLimits {
     fn default() -> Self {
         Self {
-            indicator: 50,
-            feed: 200,
-            all: 500,
+            indicator_hits_max: 50,
+            feed_hits_max: 200,
+            hits_max: 500,
         }
     }
 }
@@ -101,9 +101,13 @@ pub(super) fn gate(document: &mut Section<'_>) -> GateConfig {
         u32::try_from(events).map_err(|error| error.to_string().into())
     };
     let hits = HitLimits {
-        indicator: section.or("indicator_hits_max", defaults.hits.indicator, of_events),
-        feed: section.or("feed_hits_max", defaults.hits.feed, of_events),
-        all: section.or("hits_max", defaults.hits.all, of_events),
+        indicator_hits_max: section.or(
+            "indicator_hits_max",
+            defaults.hits.indicator_hits_max,
+            of_events,
+        ),
+        feed_hits_max: section.or("feed_hits_max", defaults.hits.feed_hits_max, of_events),
+        hits_max: section.or("hits_max", defaults.hits.hits_max, of_events),
     };
     let breaker = &[("on", true), ("off", false)];
     let gate = GateConfig {

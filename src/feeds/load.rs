@@ -11,7 +11,7 @@ use super::gate::PopularError;
 use super::parsed::{Progress, Target};
 use super::steps::{Job, Step, Steps};
 use super::{FeedError, FeedReport, ParseOptions};
-use crate::config::FeedConfig;
+use crate::config::{FeedConfig, Origin};
 use crate::snapshot::{
     BuildError, BuildOptions, FeedId, FeedInfo, Snapshot, SnapshotBuilder, Vetter,
 };
@@ -232,14 +232,14 @@ fn finish(
     })
 }
 
-/// The rules of a feed, as the builder wants them.
-fn feed_info(feed: &FeedConfig) -> FeedInfo {
+/// The rules of a feed, as a builder wants them.
+pub fn feed_info(feed: &FeedConfig) -> FeedInfo {
     FeedInfo {
         name: Arc::from(feed.name.as_str()),
         victim: feed.victim,
         grace: feed.grace,
         ignore_ports: feed.ignore_ports,
         overrides: feed.overrides,
-        keyed: false,
+        keyed: matches!(feed.origin, Origin::Topic(_)),
     }
 }

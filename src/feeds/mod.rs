@@ -56,7 +56,7 @@ use crate::config::{CsvColumns, FeedConfig};
 use crate::model::{FeedFormat, Indicator, Role, Scope};
 
 pub use error::{FeedError, chain};
-pub use load::{LoadError, Loaded, LoadedFeed, THREADS_MAX, load, load_on, threads};
+pub use load::{LoadError, Loaded, LoadedFeed, THREADS_MAX, feed_info, load, load_on, threads};
 pub use reason::Reason;
 pub use refang::refang;
 pub use report::{FeedReport, RefusedRow};
@@ -171,6 +171,34 @@ pub fn parse(
         }
     }
     tally.finish(path)
+}
+
+/// Parses rows of a feed that changes row by row, each a `gannet.indicator.v1` with the id that
+/// it has whatever it says; as [`parse`] does.
+pub fn parse_rows<'l>(
+    lines: impl Iterator<Item = (&'l str, &'l [u8])>,
+    options: &ParseOptions<'_>,
+    take: &mut dyn FnMut(&Indicator<'_>) -> Result<(), Reason>,
+) -> FeedReport {
+    let mut tally = Tally::default();
+    for (id, bytes) in lines {
+        let mut with_id = |indicator: &Indicator<'_>| {
+            take(&Indicator {
+                id: Some(id),
+                ..*indicator
+            })
+        };
+        let mut rows = Rows::new(&mut with_id);
+        let outcome = gannet_json::parse_line(bytes, options, &mut rows);
+        let line = blocks::Line {
+            number: 1,
+            bytes,
+            too_long: false,
+        };
+        rows.count(line, outcome);
+        tally.add(rows.finish(), 1);
+    }
+    tally.into_report()
 }
 
 /// Finds the rows in one line.

@@ -36,6 +36,22 @@ impl FeedReport {
     /// Most refused rows that are kept.
     pub const SAMPLES_MAX: usize = 10;
 
+    /// Adds rows that came later, whose indicators are counted elsewhere.
+    pub fn add_rows(&mut self, later: Self) {
+        self.rows += later.rows;
+        self.accepted += later.accepted;
+        self.ignored += later.ignored;
+        self.refanged += later.refanged;
+        for (reason, count) in later.refused {
+            *self.refused.entry(reason).or_default() += count;
+        }
+        for (remark, count) in later.warnings {
+            *self.warnings.entry(remark).or_default() += count;
+        }
+        let room = Self::SAMPLES_MAX.saturating_sub(self.samples.len());
+        self.samples.extend(later.samples.into_iter().take(room));
+    }
+
     /// Rows that were refused, for whatever reason.
     pub fn refused_total(&self) -> u64 {
         self.refused.values().sum()

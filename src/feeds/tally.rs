@@ -113,6 +113,11 @@ impl Tally {
         Ok(report)
     }
 
+    /// What was counted, whatever it is.
+    pub(super) fn into_report(self) -> FeedReport {
+        self.report
+    }
+
     /// What was counted so far, for tests of what [`Tally::finish`] refuses.
     #[cfg(test)]
     pub(super) fn report(&self) -> &FeedReport {

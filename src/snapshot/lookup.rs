@@ -6,9 +6,10 @@ use super::Snapshot;
 use super::find::show;
 use super::judge::{Judged, JudgedRow, Verdict};
 use super::tables::Subject;
-use crate::matching::Allowance;
+use crate::matching::{Allowance, NameProbe};
 use crate::model::{
-    DomainName, EventTime, Field, Match, NAME_LEN_MAX, parse_address, parse_prefix, unmapped,
+    DomainName, EventTime, Field, Match, NAME_LEN_MAX, SampleKey, parse_address, parse_prefix,
+    unmapped,
 };
 
 /// What the snapshot knows of one value.
@@ -52,6 +53,38 @@ impl Snapshot {
             }
         };
         self.look_up(subject, field, at)
+    }
+
+    /// Tells each indicator that a key of an event would match at an instant: its value and its
+    /// feed. For a dry run: what is muted does not count.
+    pub fn would_match(
+        &self,
+        key: SampleKey<'_>,
+        at: Option<EventTime>,
+        found: &mut dyn FnMut(&str, &str),
+    ) {
+        let mut scratch = [0; NAME_LEN_MAX];
+        let subject = match key {
+            SampleKey::Name(raw) => match self.probe_name(raw) {
+                NameProbe::Candidate => DomainName::parse(raw, &mut scratch).map(Subject::Name),
+                NameProbe::Miss | NameProbe::Unfit(_) => return,
+            },
+            SampleKey::Address(ip, port) if self.probe_address(ip, port) => {
+                Ok(Subject::Address(unmapped(ip), port))
+            }
+            SampleKey::Address(..) => return,
+        };
+        let Ok(subject) = subject else {
+            return;
+        };
+        for judged in self.judge(subject, at) {
+            let value = judged.found.value.canonical();
+            let rows = judged.rows.iter();
+            for row in rows.filter(|row| row.verdict == Verdict::Matches) {
+                let feed = row.catalog.feed(row.row);
+                found(&value, feed.map_or("", |feed| &feed.name));
+            }
+        }
     }
 
     fn look_up(&self, subject: Subject<'_>, field: Field, at: Option<EventTime>) -> Lookup {

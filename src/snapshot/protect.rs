@@ -9,7 +9,7 @@ use crate::matching::fits;
 use crate::model::{DomainName, IndicatorValue, Scope};
 
 /// Names and networks that are protected.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Protected {
     /// Every protected name, and every name above one.
     names: HashMap<Box<str>, Protection>,
@@ -20,7 +20,7 @@ pub struct Protected {
 }
 
 /// How a name is protected.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Protection {
     why: Refusal,
     /// Whether it is the name itself; else something below it.
@@ -28,7 +28,7 @@ struct Protection {
 }
 
 /// Ranges of addresses, apart from each other and in order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Ranges(Vec<(Number, Number)>);
 
 /// An address as a number, those of IPv6 behind those of IPv4.

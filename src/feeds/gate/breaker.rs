@@ -135,15 +135,15 @@ impl Breaker {
 
     /// Mutes what an operator wants to be muted, or what was muted before a restart.
     pub fn mute(&mut self, subject: Subject) {
-        self.released.remove(&subject);
         self.leave_out(&subject);
+        self.released.remove(&subject);
         self.muted.insert(subject);
     }
 
     /// Ends a mute, and exempts from now on.
     pub fn release(&mut self, subject: Subject) {
-        self.muted.remove(&subject);
         self.leave_out(&subject);
+        self.muted.remove(&subject);
         self.released.insert(subject);
     }
 
@@ -153,7 +153,7 @@ impl Breaker {
         self.released.remove(subject);
     }
 
-    /// Takes the hits of a value out of those of its feeds.
+    /// Takes the hits of a value out of those of its feeds, unless they are already.
     fn leave_out(&mut self, subject: &Subject) {
         if let Subject::Value(value) = subject
             && !self.muted.has_value(value)

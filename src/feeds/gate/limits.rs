@@ -3,32 +3,13 @@
 
 use std::fmt::{self, Display, Formatter};
 
+pub use crate::config::HitLimits;
+
 /// Of how many events the limits are parts.
 pub const LIMITS_OF: u32 = 10_000;
 
 /// How many times its share of before something must hit to be a change at all.
 pub const GROWTH_MAX: u32 = 10;
-
-/// What may be hit of [`LIMITS_OF`] events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HitLimits {
-    /// By one indicator.
-    pub indicator_hits_max: u32,
-    /// By all indicators of one feed.
-    pub feed_hits_max: u32,
-    /// By all indicators.
-    pub hits_max: u32,
-}
-
-impl Default for HitLimits {
-    fn default() -> Self {
-        Self {
-            indicator_hits_max: 50,
-            feed_hits_max: 200,
-            hits_max: 500,
-        }
-    }
-}
 
 /// So many hits of so many events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,10 @@
 //! The gate: between what feeds say and what is published. Entries that must not be listed are
 //! refused one by one ([`known_to`]); a feed that cannot be used, or that changed beyond its limits,
 //! is held back as a whole, and its last good copy ([`Store`]) takes its place.
+//!
+//! Against a list of which no row is known to be harmless stand two more: before it is published it is
+//! tried on recent traffic ([`Exposure`], [`judge`]), and afterwards its hits are watched
+//! ([`Breaker`]). What is muted ([`MutedList`]) is told to operators and changed by them ([`Request`]).
 
 mod breaker;
 mod explosion;
@@ -8,20 +12,23 @@ mod exposure;
 mod heavy;
 mod known;
 mod limits;
+mod muted;
 mod protect;
 mod removed;
+mod requests;
 mod store;
 mod subject;
 #[cfg(test)]
 mod tests;
 mod update;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::error::chain;
 use super::load::{LoadError, Loaded, LoadedFeed, load_with};
 use super::threads;
-use crate::config::{ChangeLimits, Config, FeedConfig, GateConfig};
+use crate::config::{ChangeLimits, Config, FeedConfig, GateConfig, Origin};
 use crate::model::EventTime;
 use crate::snapshot::{BuildOptions, FeedId, Gone, SnapshotBuilder};
 
@@ -29,10 +36,13 @@ pub use breaker::{Breaker, BreakerOptions, MUTED_VALUES_MAX, Trip};
 pub use explosion::{EXPLOSION_HITS_MIN, Exploded, Explosion, SAMPLE_EVENTS_MIN, judge};
 pub use exposure::{Exposure, VALUES_KEPT, ValueHits};
 pub use limits::{GROWTH_MAX, Grouped, HitLimits, LIMITS_OF, Share};
+pub use muted::{ENTRIES_MAX, ListFull, MutedBy, MutedEntry, MutedList, ReleasedEntry};
 pub use protect::{PopularError, known_to, known_to_all};
+pub use removed::{add as add_removed_rows, text as removed_text};
+pub use requests::{Action, REQUESTS_MAX, Request, TakenUp, take_up};
 pub use store::{Copy, CopyFacts, Kept, Store};
 pub use subject::{Muted, Subject};
-pub use update::{Fresh, Known, Look, Looked, LookedAt, update};
+pub use update::{Fresh, Known, Look, Looked, LookedAt, keep_of, update};
 
 /// What stands for a feed in a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,7 +174,8 @@ fn add_removed(builder: &mut SnapshotBuilder, candidates: &mut [Candidate], stor
             continue;
         };
         let path = store.removed(&candidate.feed.name);
-        if let Err(error) = removed::add_file(builder, FeedId(number), &path) {
+        let added = removed::add_file(builder, FeedId(number), &path);
+        if let (Err(error), true) = (added, candidate.trouble.is_empty()) {
             candidate.trouble = error.to_string();
         }
     }
@@ -360,6 +371,17 @@ impl Gated {
             }
         }
     }
+}
+
+/// Those feeds of which something is there to be read: what was never fetched is not.
+pub fn at_hand(feeds: &[FeedConfig], store: Option<&Store>) -> Vec<FeedConfig> {
+    let is_there = |feed: &&FeedConfig| {
+        feed.origin == Origin::Path
+            || feed.path.exists()
+            || store
+                .is_some_and(|store| store.removed(&feed.name).parent().is_some_and(Path::exists))
+    };
+    feeds.iter().filter(is_there).cloned().collect()
 }
 
 /// The store that a configuration names.

@@ -12,7 +12,7 @@ use crate::model::{EventTime, FeedFormat, Named, Role};
 use crate::snapshot::{FeedId, Removed, SnapshotBuilder};
 
 /// Adds rows that a feed lists no longer to a builder.
-pub(super) fn add(builder: &mut SnapshotBuilder, feed: FeedId, removed: &[Removed]) {
+pub fn add(builder: &mut SnapshotBuilder, feed: FeedId, removed: &[Removed]) {
     for row in removed {
         add_line(builder, feed, &line(row).to_string());
     }
@@ -35,7 +35,7 @@ pub(super) fn add_file(builder: &mut SnapshotBuilder, feed: FeedId, path: &Path)
 }
 
 /// The rows as the file has them.
-pub(super) fn text(removed: &[Removed]) -> String {
+pub fn text(removed: &[Removed]) -> String {
     let lines = removed.iter().map(|row| format!("{}\n", line(row)));
     lines.collect()
 }

@@ -278,6 +278,11 @@ impl Store {
         writeln!(file, "{line}").and_then(|()| file.sync_all())
     }
 
+    /// Its directory.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// A part of a feed's directory. Names of feeds are words, never paths.
     fn place(&self, feed: &str, part: &str) -> PathBuf {
         self.root.join(feed).join(part)
@@ -353,7 +358,7 @@ pub(super) fn checksum_of(path: &Path) -> io::Result<String> {
 }
 
 /// Writes a value as JSON, whole or not at all.
-fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
+pub(super) fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     let text = serde_json::to_vec_pretty(value).map_err(io::Error::other)?;
     write_whole(path, &text)
 }
@@ -377,6 +382,6 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// An error with the path that it is about.
-fn at(path: &Path, error: &io::Error) -> io::Error {
+pub(super) fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

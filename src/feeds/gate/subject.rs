@@ -5,6 +5,8 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::{Deserialize, Serialize};
 
+use crate::snapshot;
+
 /// A value or a feed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "what", content = "name", rename_all = "snake_case")]
@@ -79,6 +81,15 @@ impl Muted {
         match subject {
             Subject::Value(value) => self.values.remove(value),
             Subject::Feed(feed) => self.feeds.remove(feed),
+        }
+    }
+}
+
+impl From<&Muted> for snapshot::Muted {
+    fn from(muted: &Muted) -> Self {
+        Self {
+            values: muted.values.clone(),
+            feeds: muted.feeds.clone(),
         }
     }
 }

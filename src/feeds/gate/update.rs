@@ -184,7 +184,8 @@ fn attempt(look: &Look<'_>, candidates: &mut [Candidate<'_>]) -> Attempt {
     };
     for (feed, reason) in (look.dry_run)(&snapshot) {
         let mut named = tried.iter_mut();
-        if let Some(one) = named.find(|one| one.feed.name == feed && !one.approved(look)) {
+        let is_it = |one: &&mut &mut Candidate<'_>| one.feed.name == feed && one.held.is_none();
+        if let Some(one) = named.find(is_it).filter(|one| !one.approved(look)) {
             one.hold(&reason, None, look);
             held = true;
         }
@@ -196,7 +197,7 @@ fn attempt(look: &Look<'_>, candidates: &mut [Candidate<'_>]) -> Attempt {
 }
 
 /// What is kept of what a feed lists no longer.
-pub(super) fn keep_of(feed: &FeedConfig, now: EventTime) -> Keep {
+pub fn keep_of(feed: &FeedConfig, now: EventTime) -> Keep {
     let nanos = i64::try_from(feed.keep_removed.as_nanos()).unwrap_or(i64::MAX);
     Keep {
         at: now,

@@ -166,6 +166,19 @@ fn what_was_released_is_exempt_until_an_operator_says_otherwise() {
 }
 
 #[test]
+fn hits_are_taken_out_of_those_of_a_feed_once() {
+    let mut rig = Rig::default();
+    rig.breaker.mute(value("v"));
+    rig.run(10, &[("v", "f", 90), ("w", "f", 4)]);
+    assert_eq!(rig.breaker.window.feed_hits("f"), 40);
+    rig.breaker.release(value("v"));
+    rig.breaker.mute(value("v"));
+    assert_eq!(rig.breaker.window.feed_hits("f"), 40);
+    rig.breaker.release(value("w"));
+    assert_eq!(rig.breaker.window.feed_hits("f"), 0);
+}
+
+#[test]
 fn the_values_of_a_released_feed_are_judged_each_by_itself() {
     let many: Vec<String> = (0..30).map(|at| format!("v{at}")).collect();
     let mut hits: Vec<(&str, &str, u64)> = many.iter().map(|name| (&**name, "f", 1)).collect();

@@ -104,12 +104,14 @@ impl Window {
     /// than less where its count is not exact.
     pub(super) fn leave_out(&mut self, value: &str) {
         for slot in &mut self.slots {
-            for (feed, hits) in &mut slot.feeds {
+            let pairs = &slot.pairs;
+            slot.feeds.retain(|feed, hits| {
                 let pair = PairRef { value, feed };
-                if slot.pairs.least(pair) > 0 {
-                    *hits = hits.saturating_sub(slot.pairs.most(pair));
+                if pairs.least(pair) > 0 {
+                    *hits = hits.saturating_sub(pairs.most(pair));
                 }
-            }
+                *hits > 0
+            });
         }
     }
 

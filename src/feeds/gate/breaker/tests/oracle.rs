@@ -129,7 +129,11 @@ impl Oracle {
         }
         self.muted.extend(tripped.iter().cloned());
         let shares = self.shares(false);
-        for (_, feed) in &newest {
+        for (value, feed) in &newest {
+            let as_value = Subject::Value(value.clone());
+            if self.muted.contains(&as_value) || self.released.contains(&as_value) {
+                continue;
+            }
             let as_feed = Subject::Feed(feed.clone());
             let hits = shares.feeds.get(feed).copied().unwrap_or_default();
             let before = self.baseline.feeds.get(feed).copied().unwrap_or_default();
