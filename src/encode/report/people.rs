@@ -151,10 +151,7 @@ pub(super) fn by_evidence(input: &ReportInput) -> String {
         |rows| {
             let ladder = bars("Evidence", "Victims", input.victims, rows);
             ladder
-                + &aside(
-                    input.blocked,
-                    "a resolver blocked some of the contacts",
-                )
+                + &aside(input.blocked, "a resolver blocked some of the contacts")
                 + &aside(input.sinkholed, "some of the contacts ended at a sinkhole")
         },
     )
