@@ -74,6 +74,11 @@ impl Document {
         }
     }
 
+    /// Where the part `entry` of the document starts.
+    pub(super) fn offset(&self, entry: &str) -> usize {
+        offset(&self.text, entry)
+    }
+
     /// Finds the lines of entries.
     pub(super) fn places(&self) -> Places<'_> {
         Places {
@@ -102,10 +107,7 @@ impl<'d> Places<'d> {
 
     /// The part `entry` of the document as a line to be counted.
     pub(super) fn line_of(&mut self, entry: &'d str) -> Line<'d> {
-        let at = entry
-            .as_ptr()
-            .addr()
-            .saturating_sub(self.text.as_ptr().addr());
+        let at = offset(self.text, entry);
         let bytes = self.text.as_bytes();
         let between = |from: usize, to: usize| {
             let lines = memchr::memchr_iter(b'\n', bytes.get(from..to).unwrap_or_default()).count();
@@ -123,6 +125,11 @@ impl<'d> Places<'d> {
             too_long: false,
         }
     }
+}
+
+/// Where the part `entry` of `text` starts.
+fn offset(text: &str, entry: &str) -> usize {
+    entry.as_ptr().addr().saturating_sub(text.as_ptr().addr())
 }
 
 /// A field as it stands in an entry; `None` when it is absent or `null`.

@@ -3,7 +3,8 @@
 //! harm.
 //!
 //! An event may be huge, and most of its attributes of no use to us: those are refused with
-//! reasons that say so.
+//! reasons that say so. Events and attributes may be there in several versions: only the newest of all
+//! files of the feed counts, so that none brings back what was deleted since.
 
 mod attribute;
 #[cfg(test)]
@@ -22,6 +23,8 @@ use super::document::{
 use super::error::FeedError;
 use super::reason::{self, Reason};
 use super::rows::{Row, Rows};
+use super::survey::{Id, OBJECTS_MAX, Survey, Version};
+use crate::model::EventTime;
 
 /// Lists may hold lists of events, but not for ever.
 const DEPTH_MAX: usize = 6;
@@ -35,6 +38,9 @@ struct Event<'d> {
     /// The title.
     #[serde(borrow, default)]
     info: Field<'d>,
+    /// When it was changed last, in seconds since the epoch.
+    #[serde(borrow, default)]
+    timestamp: Field<'d>,
     /// Tags of all its attributes.
     #[serde(borrow, default, rename = "Tag")]
     tags: Field<'d>,
@@ -87,31 +93,84 @@ struct Shared<'d> {
     reference: Option<Cow<'d, str>>,
     /// Their tags.
     tags: Vec<Cow<'d, str>>,
+    /// Since when it is as it is.
+    since: Option<EventTime>,
+    /// Whether there is a newer version of it.
+    outdated: bool,
     /// Whether the object that they are in was deleted.
     deleted: bool,
 }
 
-/// Parses a whole file.
+/// Notes which versions a whole file, the `file`-th of its feed, holds.
+///
+/// # Errors
+/// [`FeedError`] `Read` or `TooLarge`, and `Document` when it is not whole, or holds too many.
+pub(super) fn look(lines: &mut Lines, file: u32, survey: &mut Survey) -> Result<(), FeedError> {
+    let document = Document::read(lines)?;
+    if holds_hashes(&document) {
+        return Ok(());
+    }
+    match document.root()? {
+        Some(root) => look_at(&document, root, file, survey),
+        None => Ok(()),
+    }
+}
+
+/// Notes which versions a document holds.
+fn look_at(
+    document: &Document,
+    root: &RawValue,
+    file: u32,
+    survey: &mut Survey,
+) -> Result<(), FeedError> {
+    let mut events = Events {
+        document,
+        places: document.places(),
+        file,
+        aim: Aim::Look(survey),
+    };
+    // Whatever else it may be is told when it is parsed.
+    events.value(root, DEPTH_MAX);
+    survey.check_room(document)
+}
+
+/// Parses a whole file. `known` is what all files of its feed hold, with the number of this one;
+/// without it there is no other.
 ///
 /// # Errors
 /// [`FeedError`] `Read` or `TooLarge`, and `Document` when it is not whole, or neither events nor a
-/// file that stands beside them.
+/// file that stands beside them, or too many.
 pub(super) fn parse(
     lines: &mut Lines,
     options: &ParseOptions<'_>,
+    known: Option<(&Survey, u32)>,
     rows: &mut Rows<'_>,
 ) -> Result<(), FeedError> {
     let document = Document::read(lines)?;
-    if count_hashes(&document, rows) {
+    if holds_hashes(&document) {
+        count_hashes(&document, rows);
         return Ok(());
     }
     let Some(root) = document.root()? else {
         return Ok(());
     };
+    let mut own = Survey::of(OBJECTS_MAX);
+    let (survey, file) = match known {
+        Some(known) => known,
+        None => {
+            look_at(&document, root, 0, &mut own)?;
+            (&own, 0)
+        }
+    };
     let mut events = Events {
+        document: &document,
         places: document.places(),
-        options,
-        rows,
+        file,
+        aim: Aim::Take {
+            survey,
+            options,
+            rows,
+        },
     };
     if events.value(root, DEPTH_MAX) || events.manifest(root) {
         return Ok(());
@@ -126,22 +185,23 @@ pub(super) fn parse(
     Err(document.error(1, problem))
 }
 
-/// Counts the rows of `hashes.csv` (hash of a value, event), if the file is that.
-fn count_hashes(document: &Document, rows: &mut Rows<'_>) -> bool {
-    let filled = || {
-        document
-            .text()
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-    };
-    if filled().next().is_none() || !filled().all(is_hash_row) {
-        return false;
-    }
+/// The lines of a document that are not blank.
+fn filled(document: &Document) -> impl Iterator<Item = &str> {
+    let lines = document.text().lines();
+    lines.filter(|line| !line.trim().is_empty())
+}
+
+/// Whether the file is `hashes.csv` (hash of a value, event).
+fn holds_hashes(document: &Document) -> bool {
+    filled(document).next().is_some() && filled(document).all(is_hash_row)
+}
+
+/// Counts the rows of `hashes.csv`.
+fn count_hashes(document: &Document, rows: &mut Rows<'_>) {
     let mut places = document.places();
-    for row in filled() {
+    for row in filled(document) {
         rows.count(places.line_of(row), Ok(Row::Ignored));
     }
-    true
 }
 
 /// Whether a line is a hash and the id of an event.
@@ -160,14 +220,31 @@ fn is_uuid(text: &str) -> bool {
             .all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
+/// What for events are walked over.
+enum Aim<'e, 't, 'o> {
+    /// To know their versions.
+    Look(&'e mut Survey),
+    /// To take what they list.
+    Take {
+        /// What versions there are.
+        survey: &'e Survey,
+        /// What holds where an attribute says nothing.
+        options: &'e ParseOptions<'o>,
+        /// Where attributes are counted.
+        rows: &'e mut Rows<'t>,
+    },
+}
+
 /// Where events go.
 struct Events<'e, 't, 'd, 'o> {
-    /// The lines of the document.
+    /// The document.
+    document: &'d Document,
+    /// Its lines.
     places: Places<'d>,
-    /// What holds where an attribute says nothing.
-    options: &'e ParseOptions<'o>,
-    /// Where attributes are counted.
-    rows: &'e mut Rows<'t>,
+    /// Which file of the feed it is.
+    file: u32,
+    /// What becomes of them.
+    aim: Aim<'e, 't, 'o>,
 }
 
 impl<'d> Events<'_, '_, 'd, '_> {
@@ -201,9 +278,13 @@ impl<'d> Events<'_, '_, 'd, '_> {
         let Ok(event) = object::<Event<'_>>(value) else {
             return false;
         };
+        let since = seconds(event.timestamp);
         let mut shared = Shared {
             reference: text(event.uuid).or_else(|| text(event.info)),
             tags: words(event.tags),
+            since,
+            // Of events without a time, none is newer.
+            outdated: since.is_some_and(|since| self.is_outdated(event.uuid, since, value)),
             deleted: false,
         };
         self.attributes(event.attributes, &shared);
@@ -228,13 +309,56 @@ impl<'d> Events<'_, '_, 'd, '_> {
         let Some(attributes) = attributes else {
             return;
         };
-        let listed = each_entry(attributes, &mut |entry| {
-            let line = self.places.line(entry);
-            let outcome = attribute::take(entry, shared, self.options, self.rows);
-            self.rows.count(line, outcome);
-        });
+        let listed = each_entry(attributes, &mut |entry| self.attribute(entry, shared));
         if !listed {
             self.refuse(attributes);
+        }
+    }
+
+    /// Takes an attribute. What an event says of it holds since the event is as it is.
+    fn attribute(&mut self, entry: &'d RawValue, shared: &Shared<'_>) {
+        let stamped = object::<Stamped<'_>>(entry);
+        let outdated = stamped.is_ok_and(|stamped| {
+            let since = shared.since.or_else(|| seconds(stamped.timestamp));
+            self.is_outdated(stamped.uuid, since.unwrap_or(EventTime::MIN), entry)
+        });
+        if let Aim::Take { options, rows, .. } = &mut self.aim {
+            let line = self.places.line(entry);
+            let outcome = if outdated || shared.outdated {
+                Ok(Row::Ignored)
+            } else {
+                attribute::take(entry, shared, options, rows)
+            };
+            rows.count(line, outcome);
+        }
+    }
+
+    /// Whether there is a newer version of what has the id `uuid` and is as in `value` since then; while
+    /// versions are only noted, this is one of them, and nothing is outdated.
+    fn is_outdated(&mut self, uuid: Field<'d>, since: EventTime, value: &'d RawValue) -> bool {
+        let Some(uuid) = text(uuid) else {
+            return false;
+        };
+        let version = Version {
+            since,
+            file: self.file,
+            at: self.document.offset(value.get()),
+        };
+        match &mut self.aim {
+            Aim::Look(survey) if survey.is_full() => false,
+            Aim::Look(survey) => {
+                survey.versions.add(Id::of(&uuid), version);
+                false
+            }
+            Aim::Take { survey, .. } => survey.versions.is_outdated(Id::of(&uuid), version),
+        }
+    }
+
+    /// Counts a row that needs no more than that.
+    fn count(&mut self, entry: &'d RawValue, outcome: Result<Row, Reason>) {
+        if let Aim::Take { rows, .. } = &mut self.aim {
+            let line: Line<'_> = self.places.line(entry);
+            rows.count(line, outcome);
         }
     }
 
@@ -252,16 +376,30 @@ impl<'d> Events<'_, '_, 'd, '_> {
             return false;
         }
         for entry in entries {
-            let line = self.places.line(entry);
-            self.rows.count(line, Ok(Row::Ignored));
+            self.count(entry, Ok(Row::Ignored));
         }
         true
     }
 
     /// Counts what stands where an event, an object or attributes should.
     fn refuse(&mut self, entry: &'d RawValue) {
-        let line: Line<'_> = self.places.line(entry);
-        let outcome: Result<Row, Reason> = Err(reason::BAD_JSON);
-        self.rows.count(line, outcome);
+        self.count(entry, Err(reason::BAD_JSON));
     }
+}
+
+/// An attribute, as far as its version goes.
+#[derive(Deserialize)]
+struct Stamped<'d> {
+    /// The id that is the same everywhere.
+    #[serde(borrow, default)]
+    uuid: Field<'d>,
+    /// When it was changed last.
+    #[serde(borrow, default)]
+    timestamp: Field<'d>,
+}
+
+/// The instant so many seconds after the epoch; none for what is no such number, and for 0.
+fn seconds(field: Field<'_>) -> Option<EventTime> {
+    let seconds = text(field)?.parse().ok().filter(|&seconds| seconds != 0)?;
+    EventTime::from_parts(seconds, 0).ok()
 }

@@ -41,6 +41,7 @@ mod spamhaus_drop;
 mod steps;
 mod stix2;
 mod suricata_dataset;
+mod survey;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -63,8 +64,10 @@ pub use report::{FeedReport, RefusedRow};
 pub use value::{Detected, Found, RANGE_PREFIXES_MAX, detect, strip};
 
 use blocks::{BLOCK_BYTES, Block, Lines};
+use read::Input;
 use rows::{Row, Rows};
 use steps::{Files, Job, Step, Steps};
+use survey::{OBJECTS_MAX, Survey};
 use tally::Tally;
 
 /// How a feed is parsed, and what holds where a row says nothing.
@@ -207,6 +210,18 @@ type ParseLine = fn(&[u8], &ParseOptions<'_>, &mut Rows<'_>) -> Result<Row, Reas
 /// Finds the rows in a whole file.
 type ParseFile = fn(&mut Lines, &ParseOptions<'_>, &mut Rows<'_>) -> Result<(), FeedError>;
 
+/// Notes what a whole file says about others; `u32` is its number in the feed.
+type LookAtFile = fn(&mut Lines, u32, &mut Survey) -> Result<(), FeedError>;
+
+/// Finds the rows in a whole file, by what is known of all files of the feed and its number among
+/// them; of the only file nothing needs to be known.
+type ParseSurveyed = fn(
+    &mut Lines,
+    &ParseOptions<'_>,
+    Option<(&Survey, u32)>,
+    &mut Rows<'_>,
+) -> Result<(), FeedError>;
+
 /// How the rows of a format are found.
 #[derive(Clone, Copy)]
 enum Parser {
@@ -215,6 +230,8 @@ enum Parser {
     /// Nobody who starts in the middle of a file knows what its lines mean: cells hold line feeds, a
     /// comment is a new header, a document is one value.
     File(ParseFile),
+    /// As `File`; and what a row means is said in other files of the feed too.
+    Files(LookAtFile, ParseSurveyed),
 }
 
 impl Parser {
@@ -235,8 +252,8 @@ impl Parser {
             FeedFormat::ThreatfoxCsv => Self::File(abuse_ch::parse_threatfox),
             FeedFormat::FeodoCsv => Self::File(abuse_ch::parse_feodo),
             FeedFormat::ThreatfoxJson => Self::File(threatfox_json::parse),
-            FeedFormat::Misp => Self::File(misp::parse),
-            FeedFormat::Stix2 => Self::File(stix2::parse),
+            FeedFormat::Misp => Self::Files(misp::look, misp::parse),
+            FeedFormat::Stix2 => Self::Files(stix2::look, stix2::parse),
             FeedFormat::Rpz => Self::File(rpz::parse),
             FeedFormat::ZeekIntel => Self::File(zeek_intel::parse),
         })
@@ -268,19 +285,46 @@ fn parse_whole(
     take: &mut dyn FnMut(&Indicator<'_>) -> Result<(), Reason>,
     tally: &mut Tally,
 ) -> Result<(), FeedError> {
-    let Some(Parser::File(parse_file)) = Parser::of(files.format()) else {
-        return Ok(());
+    let (parser, survey) = match Parser::of(files.format()) {
+        Some(parser @ Parser::File(_)) => (parser, None),
+        Some(parser @ Parser::Files(look, _)) => (parser, survey(job, &files, look)?),
+        Some(Parser::Lines(_)) | None => return Ok(()),
     };
+    let mut number = 0;
     while let Some((file, input)) = files.next(job, tally.bytes())? {
         let options = file.options(job);
         let mut lines = Lines::new(input);
         let mut rows = Rows::new(&mut *take);
         tally.begin_file(&file.path, file.guessed);
-        parse_file(&mut lines, &options, &mut rows)?;
+        match parser {
+            Parser::Lines(_) => {}
+            Parser::File(parse_file) => parse_file(&mut lines, &options, &mut rows)?,
+            Parser::Files(_, parse_surveyed) => {
+                let known = survey.as_ref().map(|survey| (survey, number));
+                parse_surveyed(&mut lines, &options, known, &mut rows)?;
+            }
+        }
+        number += 1;
         tally.add(rows.finish(), 0);
         tally.end_file(lines.bytes(), files.of_several());
     }
     Ok(())
+}
+
+/// Looks at all files of a feed before they are parsed; `None` for a feed of one file, which comes
+/// perhaps from a pipe and only once.
+fn survey(job: &Job<'_>, files: &Files, look: LookAtFile) -> Result<Option<Survey>, FeedError> {
+    if files.paths().nth(1).is_none() {
+        return Ok(None);
+    }
+    let mut survey = Survey::of(OBJECTS_MAX);
+    let mut bytes = 0;
+    for (number, path) in (0..).zip(files.paths()) {
+        let mut lines = Lines::new(Input::open(path, bytes, job.options.bytes_max)?);
+        look(&mut lines, number, &mut survey)?;
+        bytes = lines.bytes();
+    }
+    Ok(Some(survey))
 }
 
 /// The malware family that a file of a directory stands for: its name up to the extensions

@@ -90,6 +90,12 @@ impl Files {
         self.of_several
     }
 
+    /// The files that are still to be read, in their order.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let first = self.first.iter().map(|(path, _)| path);
+        first.chain(self.rest.as_slice()).map(PathBuf::as_path)
+    }
+
     /// The next file, opened, after `bytes` bytes of earlier ones.
     ///
     /// # Errors
@@ -196,7 +202,10 @@ impl<'j> Steps<'j> {
             Some(files) => files,
             None => Files::of(job, self.job)?,
         };
-        if matches!(Parser::of(files.format), Some(Parser::File(_))) {
+        if matches!(
+            Parser::of(files.format),
+            Some(Parser::File(_) | Parser::Files(..))
+        ) {
             self.next_job();
             return Ok(Step::WholeFeed(files));
         }

@@ -1,8 +1,8 @@
 //! `stix2`: the indicators of a bundle, of a list of objects, or of objects one a line. Other objects
 //! list nothing; those that say which malware an indicator indicates are looked at before.
 //!
-//! An object may be there in several versions: only the newest of one file counts, wherever it
-//! stands.
+//! An object may be there in several versions: only the newest of all files of the feed counts, wherever
+//! it stands.
 
 mod graph;
 mod indicator;
@@ -19,7 +19,8 @@ use super::document::{Document, Field, each_entry, is_list, object, text};
 use super::error::FeedError;
 use super::reason;
 use super::rows::Rows;
-use graph::Graph;
+use super::survey::{OBJECTS_MAX, Survey};
+pub(super) use graph::Links;
 
 /// Lists may hold bundles, but not for ever.
 const DEPTH_MAX: usize = 4;
@@ -35,38 +36,64 @@ struct Around<'d> {
     objects: Field<'d>,
 }
 
-/// Parses a whole file.
+/// Notes what the objects of a whole file, the `file`-th of its feed, say about others.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn look(lines: &mut Lines, file: u32, survey: &mut Survey) -> Result<(), FeedError> {
+    let document = Document::read(lines)?;
+    match Parts::of(&document)? {
+        Some(parts) => look_at(&document, parts, file, survey),
+        None => Ok(()),
+    }
+}
+
+/// Notes what the objects of a document say about others.
+fn look_at<'d>(
+    document: &'d Document,
+    parts: Parts<'d>,
+    file: u32,
+    survey: &mut Survey,
+) -> Result<(), FeedError> {
+    parts.each(&mut |entry| {
+        if let (Ok(entry), false) = (entry, survey.is_full()) {
+            graph::note(survey, entry, file, document.offset(entry.get()));
+        }
+    });
+    survey.check_room(document)
+}
+
+/// Parses a whole file. `known` is what all files of its feed say, with the number of this one;
+/// without it there is no other.
 ///
 /// # Errors
 /// [`FeedError`] `Read` or `TooLarge`, and `Document` when it is not whole, or not objects in any of
-/// the ways above.
+/// the ways above, or too many.
 pub(super) fn parse(
     lines: &mut Lines,
     options: &ParseOptions<'_>,
+    known: Option<(&Survey, u32)>,
     rows: &mut Rows<'_>,
 ) -> Result<(), FeedError> {
     let document = Document::read(lines)?;
-    let parts = match document.root() {
-        Ok(None) => return Ok(()),
-        Ok(Some(root)) => Parts::One(root),
-        Err(_) if starts_with_an_object(&document) => Parts::Lines(document.text()),
-        Err(error) => return Err(error),
+    let Some(parts) = Parts::of(&document)? else {
+        return Ok(());
     };
-    if let Parts::One(root) = parts {
-        check_root(root).map_err(|problem| document.error(1, problem.to_owned()))?;
-    }
-    let mut graph = Graph::default();
-    parts.each(&mut |entry| {
-        if let Ok(entry) = entry {
-            graph.add(entry);
+    let mut own = Survey::of(OBJECTS_MAX);
+    let (survey, file) = match known {
+        Some(known) => known,
+        None => {
+            look_at(&document, parts, 0, &mut own)?;
+            (&own, 0)
         }
-    });
+    };
     let mut places = document.places();
     parts.each(&mut |entry| {
         let (line, outcome) = match entry {
             Ok(entry) => {
                 let line = places.line(entry);
-                (line, indicator::take(entry, &graph, options, rows))
+                let place = (survey, file, document.offset(entry.get()));
+                (line, indicator::take(entry, place, options, rows))
             }
             Err(text) => (places.line_of(text), Err(reason::BAD_JSON)),
         };
@@ -107,6 +134,23 @@ enum Parts<'d> {
 }
 
 impl<'d> Parts<'d> {
+    /// What `document` is made of; `None` if there is nothing in it.
+    ///
+    /// # Errors
+    /// [`FeedError::Document`] when it is not whole, or not objects.
+    fn of(document: &'d Document) -> Result<Option<Self>, FeedError> {
+        let root = match document.root() {
+            Ok(None) => return Ok(None),
+            Ok(Some(root)) => root,
+            Err(_) if starts_with_an_object(document) => {
+                return Ok(Some(Self::Lines(document.text())));
+            }
+            Err(error) => return Err(error),
+        };
+        check_root(root).map_err(|problem| document.error(1, problem.to_owned()))?;
+        Ok(Some(Self::One(root)))
+    }
+
     /// Hands out every object, and every line that is none.
     fn each(self, each: &mut dyn FnMut(Result<&'d RawValue, &'d str>)) {
         match self {

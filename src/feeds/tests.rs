@@ -1,9 +1,11 @@
 //! Whole feeds: what every format has in common, every way to fail, and real lists.
 
+mod incidents;
 mod lives;
 mod packed;
 mod parallel;
 pub(super) mod real_lists;
+mod versions;
 
 use std::fs;
 use std::io::Write;
@@ -82,10 +84,18 @@ pub(super) fn parse_bytes(
         Err(error) => return (FeedReport::default(), Err(error)),
     };
     let mut tally = Tally::default();
-    if let Some(Parser::File(parse_file)) = Parser::of(options.format) {
-        let mut rows = Rows::new(take);
-        let parsed = parse_file(&mut Lines::new(input), options, &mut rows);
-        return (rows.finish(), parsed);
+    match Parser::of(options.format) {
+        Some(Parser::File(parse)) => {
+            let mut rows = Rows::new(take);
+            let parsed = parse(&mut Lines::new(input), options, &mut rows);
+            return (rows.finish(), parsed);
+        }
+        Some(Parser::Files(_, parse)) => {
+            let mut rows = Rows::new(take);
+            let parsed = parse(&mut Lines::new(input), options, None, &mut rows);
+            return (rows.finish(), parsed);
+        }
+        Some(Parser::Lines(_)) | None => {}
     }
     let mut blocks = Blocks::new(input, BLOCK_BYTES);
     let mut block = Block::default();

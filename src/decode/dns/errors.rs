@@ -110,7 +110,7 @@ mod tests {
     fn only_errors_of_policies_are_a_block() {
         let blocking = (0..64_u16)
             .filter(|code| says_blocked(&with_options(&option(15, &code.to_be_bytes()))));
-        assert_eq!(blocking.collect::<Vec<_>>(), BLOCKING);
+        assert_eq!(blocking.collect::<Vec<_>>(), [4, 15, 16, 17, 18]);
     }
 
     #[test]

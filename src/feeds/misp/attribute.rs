@@ -7,7 +7,7 @@ use super::super::ParseOptions;
 use super::super::document::{Field, each_entry, flag, newest, object, text, time, words};
 use super::super::reason::{self, Reason};
 use super::super::rows::{Facts, Row, Rows, Tags};
-use super::Shared;
+use super::{Shared, seconds};
 use crate::model::{EventTime, Scope};
 
 /// The galaxies whose clusters are malware.
@@ -247,12 +247,6 @@ impl Said {
         });
         said
     }
-}
-
-/// The instant so many seconds after the epoch; none for what is no such number, and for 0.
-fn seconds(field: Field<'_>) -> Option<EventTime> {
-    let seconds = text(field)?.parse().ok().filter(|&seconds| seconds != 0)?;
-    EventTime::from_parts(seconds, 0).ok()
 }
 
 /// Whether every model says so, and there is one.

@@ -1,36 +1,28 @@
-//! What the objects of a file say about each other: which version of each is the newest, and which
-//! malware an indicator indicates.
+//! What the objects of a feed say about each other: which version of each is the newest, which malware
+//! an indicator indicates, and when it was seen.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::document::{Field, flag, newest, object, text, time};
+use super::super::document::{Field, flag, newest, object, text};
+use super::super::survey::{Id, Survey, Version};
 use crate::model::EventTime;
 
-/// What is known before the indicators are looked at. Ids are chosen by strangers: the maps hash
-/// with a secret key.
-#[derive(Default)]
-pub(super) struct Graph<'d> {
-    /// The newest version of each indicator and relationship.
-    newest: HashMap<Cow<'d, str>, Version<'d>>,
-    /// The names of malware and tools.
-    names: HashMap<Cow<'d, str>, Cow<'d, str>>,
-    /// What indicators indicate, by their ids: malware, and tools.
-    malware: HashMap<Cow<'d, str>, Cow<'d, str>>,
-    tools: HashMap<Cow<'d, str>, Cow<'d, str>>,
-    /// When indicators were last seen, by their ids.
-    seen: HashMap<Cow<'d, str>, EventTime>,
-}
+/// Longest name of malware that is kept in mind, in bytes.
+const NAME_BYTES_MAX: usize = 256;
 
-/// A version of an object.
-struct Version<'d> {
-    /// When it was made.
-    modified: EventTime,
-    /// All of it.
-    object: &'d RawValue,
+/// What objects say of others, before any indicator is looked at.
+#[derive(Debug, Default)]
+pub(in super::super) struct Links {
+    /// The names of malware and tools.
+    names: HashMap<Id, Box<str>>,
+    /// What indicators indicate, by their ids: malware, and tools.
+    malware: HashMap<Id, Id>,
+    tools: HashMap<Id, Id>,
+    /// When indicators were last seen, by their ids.
+    seen: HashMap<Id, EventTime>,
 }
 
 /// An object, as far as others need it.
@@ -77,85 +69,83 @@ struct Node<'d> {
     count: Field<'d>,
 }
 
-impl<'d> Graph<'d> {
-    /// Notes what `raw` says.
-    pub(super) fn add(&mut self, raw: &'d RawValue) {
-        let Ok(node) = object::<Node<'_>>(raw) else {
-            return;
-        };
-        let Some(id) = text(node.id) else {
-            return;
-        };
-        match &*text(node.kind).unwrap_or_default() {
-            "indicator" => self.add_version(id, &node, raw),
-            "malware" | "tool" => {
-                if let Some(name) = text(node.name) {
-                    self.names.insert(id, name);
-                }
+/// Notes what the object `raw` says, which stands at `at` in a file.
+pub(super) fn note(survey: &mut Survey, raw: &RawValue, file: u32, at: usize) {
+    let Ok(node) = object::<Node<'_>>(raw) else {
+        return;
+    };
+    let Some(id) = text(node.id) else {
+        return;
+    };
+    let id = Id::of(&id);
+    let links = &mut survey.links;
+    match &*text(node.kind).unwrap_or_default() {
+        "indicator" => {
+            let since = since(node.modified, node.created);
+            survey.versions.add(id, Version { since, file, at });
+        }
+        "malware" | "tool" => {
+            if let Some(name) = text(node.name).filter(|name| name.len() <= NAME_BYTES_MAX) {
+                links.names.insert(id, name.into());
             }
-            "relationship" if flag(node.revoked) != Some(true) => self.add_relationship(&node),
-            "sighting" if flag(node.revoked) != Some(true) => self.add_sighting(&node),
-            _ => {}
         }
+        "relationship" if flag(node.revoked) != Some(true) => links.add_relationship(&node),
+        "sighting" if flag(node.revoked) != Some(true) => links.add_sighting(&node),
+        _ => {}
     }
+}
 
-    /// Notes a version of an object; of two that are as new, the later one.
-    fn add_version(&mut self, id: Cow<'d, str>, node: &Node<'d>, object: &'d RawValue) {
-        let at = |field| time(field).ok().flatten();
-        let modified = at(node.modified).or_else(|| at(node.created));
-        let modified = modified.unwrap_or(EventTime::MIN);
-        let version = Version { modified, object };
-        let known = self.newest.get(&id);
-        if known.is_none_or(|known| known.modified <= modified) {
-            self.newest.insert(id, version);
-        }
+/// Since when a version is that way: since it was modified, else since the first was made.
+pub(super) fn since(modified: Field<'_>, created: Field<'_>) -> EventTime {
+    let made = newest([modified]).or_else(|| newest([created]));
+    made.unwrap_or(EventTime::MIN)
+}
+
+impl Links {
+    /// How much is kept in mind.
+    pub(in super::super) fn len(&self) -> usize {
+        self.names.len() + self.malware.len() + self.tools.len() + self.seen.len()
     }
 
     /// Notes what a relationship says, if an indicator indicates malware; the first one counts.
-    fn add_relationship(&mut self, node: &Node<'d>) {
+    fn add_relationship(&mut self, node: &Node<'_>) {
         let (Some(source), Some(target)) = (text(node.source_ref), text(node.target_ref)) else {
             return;
         };
         if text(node.relationship_type).as_deref() != Some("indicates") {
             return;
         }
+        let (source, id) = (Id::of(&source), Id::of(&target));
         if target.starts_with("malware--") {
-            self.malware.entry(source).or_insert(target);
+            self.malware.entry(source).or_insert(id);
         } else if target.starts_with("tool--") {
-            self.tools.entry(source).or_insert(target);
+            self.tools.entry(source).or_insert(id);
         }
     }
 
     /// Notes when an indicator was seen, unless it was looked for and not seen. A sighting without a
     /// time of its own was made when somebody saw it.
-    fn add_sighting(&mut self, node: &Node<'d>) {
+    fn add_sighting(&mut self, node: &Node<'_>) {
         let seen = newest([node.last_seen, node.first_seen]);
         let seen = seen.or_else(|| newest([node.modified, node.created]));
         let (Some(id), Some(seen)) = (text(node.sighting_of_ref), seen) else {
             return;
         };
         if id.starts_with("indicator--") && text(node.count).as_deref() != Some("0") {
-            let known = self.seen.entry(id).or_insert(seen);
+            let known = self.seen.entry(Id::of(&id)).or_insert(seen);
             *known = seen.max(*known);
         }
     }
 
     /// When the indicator with this id was last seen.
-    pub(super) fn seen(&self, id: &str) -> Option<EventTime> {
-        self.seen.get(id).copied()
-    }
-
-    /// Whether there is a newer version of the object `raw` with this id.
-    pub(super) fn is_outdated(&self, id: &str, raw: &RawValue) -> bool {
-        self.newest
-            .get(id)
-            .is_some_and(|newest| !std::ptr::eq(newest.object, raw))
+    pub(super) fn seen(&self, id: Id) -> Option<EventTime> {
+        self.seen.get(&id).copied()
     }
 
     /// The malware, else the tool, that the indicator with this id indicates.
-    pub(super) fn malware(&self, id: &str) -> Option<&str> {
+    pub(super) fn malware(&self, id: Id) -> Option<&str> {
         let name = |target| self.names.get(target).map(|name| &**name);
-        let malware = self.malware.get(id).and_then(name);
-        malware.or_else(|| self.tools.get(id).and_then(name))
+        let malware = self.malware.get(&id).and_then(name);
+        malware.or_else(|| self.tools.get(&id).and_then(name))
     }
 }

@@ -9,7 +9,8 @@ use super::super::ParseOptions;
 use super::super::document::{Field, confidence, each_entry, flag, object, text, time, words};
 use super::super::reason::{self, Reason};
 use super::super::rows::{Facts, Row, Rows, Tags};
-use super::graph::Graph;
+use super::super::survey::{Id, Survey, Version};
+use super::graph;
 use super::pattern::{self, Listed};
 use crate::model::{IndicatorState, Role, parse_address};
 
@@ -28,6 +29,12 @@ struct Written<'d> {
     /// The language of the pattern; before 2.1 there was only one.
     #[serde(borrow, default)]
     pattern_type: Field<'d>,
+    /// When this version was made.
+    #[serde(borrow, default)]
+    modified: Field<'d>,
+    /// When the first version was made.
+    #[serde(borrow, default)]
+    created: Field<'d>,
     /// First instant at which it is valid.
     #[serde(borrow, default)]
     valid_from: Field<'d>,
@@ -59,20 +66,27 @@ struct Reference<'d> {
     url: Field<'d>,
 }
 
-/// Offers what an object lists, if it is the newest version of an indicator.
+/// Offers what an object lists that stands at `at` in a file, if it is the newest version of an
+/// indicator.
 ///
 /// # Errors
 /// The [`Reason`] for which it is refused.
 pub(super) fn take(
     raw: &RawValue,
-    graph: &Graph<'_>,
+    (survey, file, at): (&Survey, u32, usize),
     options: &ParseOptions<'_>,
     rows: &mut Rows<'_>,
 ) -> Result<Row, Reason> {
     let written: Written<'_> = object(raw)?;
     let kind = text(written.kind).ok_or(reason::UNKNOWN_TYPE)?;
     let id = text(written.id);
-    let outdated = id.as_deref().is_some_and(|id| graph.is_outdated(id, raw));
+    let version = Version {
+        since: graph::since(written.modified, written.created),
+        file,
+        at,
+    };
+    let known = id.as_deref().map(Id::of);
+    let outdated = known.is_some_and(|known| survey.versions.is_outdated(known, version));
     if kind != "indicator" || outdated {
         return Ok(Row::Ignored);
     }
@@ -86,14 +100,13 @@ pub(super) fn take(
     let mut facts = Facts {
         id: id.as_deref(),
         role: role(&written, options.role)?,
-        malware: id
-            .as_deref()
-            .and_then(|id| graph.malware(id))
+        malware: known
+            .and_then(|known| survey.links.malware(known))
             .or(options.malware),
         confidence: confidence(written.confidence)?.unwrap_or(options.confidence),
         valid_from: time(written.valid_from)?,
         valid_until: time(written.valid_until)?,
-        seen: id.as_deref().and_then(|id| graph.seen(id)),
+        seen: known.and_then(|known| survey.links.seen(known)),
         reference: reference.as_deref(),
         tags: tags.kept(),
         ..Facts::of(options)
