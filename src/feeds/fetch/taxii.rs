@@ -77,8 +77,8 @@ pub enum Fetched {
 /// that was there. `target` is replaced whole or left as it is, and durable on return.
 ///
 /// `now` is the time that `Retry-After` dates and the dates of the server are compared with. Holds
-/// the bundle and two copies of a page in memory; the thread that polls parses, merges and writes: not one that
-/// others wait for.
+/// the bundle and two copies of a page in memory; the thread that polls parses, merges and writes:
+/// not one that others wait for.
 ///
 /// # Errors
 /// [`TaxiiError`]; `target` is as it was, with the exception of [`super::web::fetch`].
