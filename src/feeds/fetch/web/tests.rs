@@ -87,7 +87,7 @@ impl Place {
 
     /// What the target holds. There is never anything beside it.
     #[track_caller]
-    fn target_text(&self) -> String {
+    pub(in crate::feeds::fetch) fn target_text(&self) -> String {
         let directory = self.directory.path().join("target");
         assert_eq!(fs::read_dir(directory).unwrap().count(), 1, "leftovers");
         String::from_utf8(fs::read(self.target()).unwrap()).unwrap()

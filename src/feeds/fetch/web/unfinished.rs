@@ -134,10 +134,13 @@ mod tests {
         drop(dropped);
         assert_eq!(names(directory.path()), ["list.txt"]);
 
+        let mut reader = fs::File::open(&target).unwrap();
         let mut finished = Unfinished::beside(&target, now).unwrap();
         finished.file().write_all(b"new").unwrap();
         finished.finish().await.unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"new");
+        // Whoever was reading the old one reads it to its end.
+        assert_eq!(io::read_to_string(&mut reader).unwrap(), "old");
         assert_eq!(names(directory.path()), ["list.txt"]);
     }
 

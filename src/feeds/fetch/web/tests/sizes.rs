@@ -158,6 +158,18 @@ async fn a_gzip_bomb_stops_at_the_limit() {
 }
 
 #[tokio::test]
+async fn a_gzip_body_that_never_holds_anything_stops_at_the_limit() {
+    let place = Place::new();
+    let mut steps = begin(200, &[("Content-Encoding", "gzip")], None);
+    steps.push(Step::Repeat(gzip(b"").repeat(100)));
+    let short = |options: &mut WebOptions| {
+        options.bytes_max = 1 << 20;
+        options.timeout = Duration::from_secs(20);
+    };
+    place.check_refused(fetch(&place, steps, short).await, "too_large");
+}
+
+#[tokio::test]
 async fn a_gzip_body_that_is_cut_or_broken_is_refused() {
     let headers = [("Content-Encoding", "gzip")];
     let packed = gzip(LIST.as_bytes());
