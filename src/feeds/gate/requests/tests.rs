@@ -196,3 +196,14 @@ fn too_many_requests_are_refused_when_they_are_made() {
     long.reason = "a".repeat(1 << 16);
     assert!(long.leave(&store).is_err());
 }
+
+#[test]
+fn where_no_number_is_left_a_request_is_refused() {
+    let (_directory, store) = store();
+    let directory = store.root().join(DIRECTORY);
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join(format!("{}.json", u64::MAX)), "").unwrap();
+    let error = request(Action::Mute, "v").leave(&store).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(files(&store).len(), 1);
+}
