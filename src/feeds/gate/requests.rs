@@ -172,6 +172,7 @@ pub fn take_up(store: &Store, list: &mut MutedList) -> io::Result<TakenUp> {
 
 /// Gives a finished request the number after all that wait.
 fn number(unfinished: &Path, directory: &Path) -> io::Result<()> {
+    let mut taken = 0;
     loop {
         let waiting = waiting(directory)?;
         if waiting.len() >= REQUESTS_MAX {
@@ -182,7 +183,9 @@ fn number(unfinished: &Path, directory: &Path) -> io::Result<()> {
         let path = directory.join(format!("{}.json", last.saturating_add(1)));
         // Unlike a rename, this never takes the place of another one.
         match fs::hard_link(unfinished, &path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && taken < REQUESTS_MAX => {
+                taken += 1;
+            }
             result => return result.map_err(|error| at(&path, &error)),
         }
     }

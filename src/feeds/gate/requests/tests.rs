@@ -153,25 +153,28 @@ fn of_many_that_write_while_the_daemon_reads_none_is_lost() {
     let mut list = MutedList::default();
     let directory = store.root().join(DIRECTORY);
     std::thread::scope(|scope| {
-        for writer in 0..4 {
-            let (store, directory) = (&store, &directory);
-            // Each writes as a process of its own would, under its own name.
-            scope.spawn(move || {
-                for at in 0..50 {
-                    let request = request(Action::Mute, &format!("{writer}.{at}"));
-                    let unfinished = directory.join(format!("{writer}.unfinished"));
-                    fs::write(&unfinished, serde_json::to_vec(&request).unwrap()).unwrap();
-                    number(&unfinished, &store.root().join(DIRECTORY)).unwrap();
-                    fs::remove_file(&unfinished).unwrap();
-                }
-            });
-        }
-        let mut done = 0;
-        while done < 200 {
+        let writers: Vec<_> = (0..4)
+            .map(|writer| {
+                let directory = &directory;
+                // Each writes as a process of its own would, under its own name.
+                scope.spawn(move || {
+                    for at in 0..50 {
+                        let request = request(Action::Mute, &format!("{writer}.{at}"));
+                        let unfinished = directory.join(format!("{writer}.unfinished"));
+                        fs::write(&unfinished, serde_json::to_vec(&request).unwrap()).unwrap();
+                        number(&unfinished, directory).unwrap();
+                        fs::remove_file(&unfinished).unwrap();
+                    }
+                })
+            })
+            .collect();
+        loop {
+            let finished = writers.iter().all(|writer| writer.is_finished());
             let taken = take_up(&store, &mut list).unwrap();
             assert_eq!(taken.refused, [""; 0]);
-            done += taken.requests.len();
-            std::thread::yield_now();
+            if finished {
+                break;
+            }
         }
     });
     assert_eq!(names(&list)[0].len(), 200);
@@ -192,4 +195,15 @@ fn too_many_requests_are_refused_when_they_are_made() {
     let mut long = request(Action::Mute, "v");
     long.reason = "a".repeat(1 << 16);
     assert!(long.leave(&store).is_err());
+}
+
+#[test]
+fn where_no_number_is_left_a_request_is_refused() {
+    let (_directory, store) = store();
+    let directory = store.root().join(DIRECTORY);
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join(format!("{}.json", u64::MAX)), "").unwrap();
+    let error = request(Action::Mute, "v").leave(&store).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(files(&store).len(), 1);
 }
