@@ -16,7 +16,7 @@ use gannet::app::orientation;
 use gannet::config::Config;
 use gannet::model::EventTime;
 use gannet::pipeline::{Worker, WorkerOptions};
-use gannet::reload::{Reload, Reloader};
+use gannet::reload::{Reload, Reloader, Which};
 use gannet::sink::{Acknowledged, MessageSink, Outgoing};
 use gannet::snapshot::SnapshotReader;
 use gannet::source::{
@@ -330,8 +330,8 @@ impl Scene {
         // As often as possible.
         config.workers.commit_interval = Duration::ZERO;
         config.workers.drain_timeout = Duration::from_millis(1);
-        let reloader = Reloader::new(config.clone());
-        assert!(matches!(reloader.reload(), Reload::Published(_)));
+        let reloader = Reloader::new(config.clone(), gannet::app::now);
+        assert!(matches!(reloader.reload(&Which::All), Reload::Published(_)));
         let mut plan = Plan::new(23, ROWS);
         let rows: Vec<Value> = (0..ROWS).map(|_| plan.dns()).collect();
         let expected = naive::expected(&Feed::of(FEED.iter().copied()), OWN, &rows);

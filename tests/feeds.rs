@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use gannet::config::Config;
-use gannet::reload::{Reload, Reloader};
+use gannet::reload::{Reload, Reloader, Which};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -131,7 +131,8 @@ fn names(count: usize) -> String {
 /// Loads the feeds as the daemon does; whether a snapshot was published.
 fn load(directory: &Path) -> bool {
     let config = Config::load(&directory.join("gannet.toml"), &|_| None).unwrap();
-    matches!(Reloader::new(config).reload(), Reload::Published(_))
+    let reloader = Reloader::new(config, gannet::app::now);
+    matches!(reloader.reload(&Which::All), Reload::Published(_))
 }
 
 /// Runs `gannet feeds` with these words and `--json`.

@@ -6,19 +6,20 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle as Task;
 
 use super::answers::{lookup_json, refused_by_gate};
+use super::fresh::{News, Threads};
 use super::health::Health;
 use super::identify_stage::start_identify;
 use super::match_stage::{MatchStage, MatchStageOptions};
 use super::observe::{IdentifyObserver, ReloadObserver, WorkerObserver};
-use super::{AppError, Role, RunOptions, now, orientation};
+use super::{AppError, Role, RunOptions, chain, now, orientation};
 use crate::config::Config;
 use crate::http::{HttpState, Server};
 use crate::pipeline::{IdentifyStageOptions, WorkerOptions};
-use crate::reload::{Reload, Reloader};
+use crate::reload::{Reload, Reloader, Which};
 use crate::source::{KafkaReaderOptions, Stream, cluster_id};
 use crate::telemetry::prometheus::Exporter;
 
@@ -44,6 +45,8 @@ pub(super) struct Control {
     stop: Arc<AtomicBool>,
     /// Cuts the wait before the feeds are tried again short.
     hurry: Notify,
+    /// How many feeds were not yet asked for once.
+    waiting: watch::Sender<usize>,
 }
 
 /// The signals that are served.
@@ -70,7 +73,7 @@ struct Stages {
 impl Control {
     /// A control plane for `config`.
     pub(super) fn new(config: Config, options: RunOptions, exporter: Exporter) -> Self {
-        let reloader = Reloader::new(config.clone());
+        let reloader = Reloader::new(config.clone(), now);
         Self {
             config,
             options,
@@ -79,6 +82,7 @@ impl Control {
             reloader: Arc::new(reloader),
             stop: Arc::default(),
             hurry: Notify::new(),
+            waiting: watch::Sender::new(0),
         }
     }
 
@@ -90,6 +94,10 @@ impl Control {
             self.health.needs_snapshot();
         }
         let mut stages = Stages::default();
+        let (news, mut told) = mpsc::channel(64);
+        if self.matches() {
+            self.freshen(news).map_err(AppError::Runtime)?;
+        }
         let stopped = tokio::select! {
             started = self.start(&mut stages) => {
                 started.map_err(AppError::Runtime)?;
@@ -98,7 +106,7 @@ impl Control {
             () = signals.stop(&self.hurry) => true,
         };
         if !stopped {
-            self.serve(&mut signals, &stages).await;
+            self.serve(&mut signals, &stages, &mut told).await;
         }
         tracing::info!("stopping: draining what is in flight");
         self.health.stopping();
@@ -149,12 +157,30 @@ impl Control {
         Ok((stop, Some(tokio::spawn(server.serve(state, stopped)))))
     }
 
+    /// Starts what keeps the feeds fresh.
+    fn freshen(&self, news: mpsc::Sender<News>) -> std::io::Result<()> {
+        let threads = Threads {
+            reloader: Arc::clone(&self.reloader),
+            health: Arc::clone(&self.health),
+            stop: Arc::clone(&self.stop),
+            news,
+            waiting: self.waiting.clone(),
+        };
+        threads.start(&self.config.feeds, &self.config.kafka.cluster)
+    }
+
     /// Loads the first snapshot, reaches the brokers, starts the stages. Waits as long as it
     /// takes: nothing is consumed before.
     async fn start(&self, stages: &mut Stages) -> std::io::Result<()> {
         if self.matches() {
             let observer = ReloadObserver::register(&self.health, &self.config.feeds);
-            while !publish(self.build().await, &observer) {
+            // Whatever comes from elsewhere is asked for once before anything is matched.
+            let _ = self
+                .waiting
+                .subscribe()
+                .wait_for(|waiting| *waiting == 0)
+                .await;
+            while !publish(self.build(Which::All).await, &observer) {
                 tokio::select! {
                     () = tokio::time::sleep(FEEDS_RETRY) => {}
                     () = self.hurry.notified() => {}
@@ -258,24 +284,28 @@ impl Control {
 
     /// Serves signals until one asks to stop, or a stage has ended by itself. A request to
     /// reload that comes while a build runs makes one more build after it.
-    async fn serve(&self, signals: &mut Signals, stages: &Stages) {
+    async fn serve(&self, signals: &mut Signals, stages: &Stages, told: &mut mpsc::Receiver<News>) {
         let observer = ReloadObserver::register(&self.health, &self.config.feeds);
         let mut look_after = tokio::time::interval(RETIRE_EVERY);
-        let (mut building, mut asked_again) = (None, false);
+        let (mut building, mut wanted) = (None, None);
+        let mut merging: Option<Task<()>> = None;
         loop {
             tokio::select! {
-                asked = signals.next() => match (asked, &building) {
-                    (Ask::Stop, _) => return,
-                    (Ask::Reload, Some(_)) => asked_again = true,
-                    (Ask::Reload, None) => building = Some(self.build()),
+                asked = signals.next() => match asked {
+                    Ask::Stop => return,
+                    Ask::Reload => wanted = Some(Which::All),
+                },
+                Some(news) = told.recv() => match news {
+                    News::Look(feed) => wanted = Some(also(wanted.take(), feed)),
+                    News::Applied(reload) => observer.report(&reload),
                 },
                 _ = look_after.tick() => {
                     if building.as_ref().is_some_and(Task::is_finished)
                         && let Some(done) = building.take()
                     {
                         publish(done.await, &observer);
-                        if std::mem::take(&mut asked_again) {
-                            building = Some(self.build());
+                        if merging.as_ref().is_none_or(Task::is_finished) {
+                            merging = Some(self.merge());
                         }
                     }
                     let reloader = Arc::clone(&self.reloader);
@@ -286,14 +316,30 @@ impl Control {
                     }
                 }
             }
+            if building.is_none()
+                && let Some(which) = wanted.take()
+            {
+                building = Some(self.build(which));
+            }
         }
     }
 
     /// Starts to build a snapshot, off the runtime's own threads.
-    fn build(&self) -> Task<Reload> {
-        tracing::info!("loading feeds");
+    fn build(&self, which: Which) -> Task<Reload> {
+        tracing::info!(?which, "loading feeds");
         let reloader = Arc::clone(&self.reloader);
-        tokio::task::spawn_blocking(move || reloader.reload())
+        tokio::task::spawn_blocking(move || reloader.reload(&which))
+    }
+
+    /// Merges the layers of the snapshot in use, if there is enough to merge, off the runtime's own
+    /// threads.
+    fn merge(&self) -> Task<()> {
+        let reloader = Arc::clone(&self.reloader);
+        tokio::task::spawn_blocking(move || match reloader.merge() {
+            Ok(true) => tracing::info!("layers of the snapshot merged"),
+            Ok(false) => {}
+            Err(error) => tracing::error!(error = chain(&error), "layers could not be merged"),
+        })
     }
 
     /// Waits for the stages, as long as a drain may take; whether nothing was left.
@@ -317,6 +363,20 @@ impl Control {
             );
         }
         left == 0 && identified
+    }
+}
+
+/// What is wanted already, and a feed.
+fn also(wanted: Option<Which>, feed: String) -> Which {
+    match wanted {
+        None => Which::Only(vec![feed]),
+        Some(Which::All) => Which::All,
+        Some(Which::Only(mut feeds)) => {
+            if !feeds.contains(&feed) {
+                feeds.push(feed);
+            }
+            Which::Only(feeds)
+        }
     }
 }
 

@@ -44,6 +44,8 @@ struct State {
 struct Feed {
     loaded_at: Option<Instant>,
     error: Option<String>,
+    /// Why it could not be fetched.
+    fetch_error: Option<String>,
 }
 
 impl Health {
@@ -59,18 +61,19 @@ impl Health {
     /// A snapshot of these feeds was published.
     pub(super) fn published(&self, published: &Published, feeds: &[FeedConfig]) {
         let now = Instant::now();
-        let loaded = feeds.iter().zip(&published.feeds).zip(&published.passed);
+        let loaded = published.feeds.iter().zip(&published.passed);
         let told = loaded
-            .map(|((feed, loaded), passed)| feed_json(feed, loaded, passed))
+            .filter_map(|(loaded, passed)| {
+                let feed = feeds.iter().find(|feed| feed.name == loaded.name)?;
+                Some(feed_json(feed, loaded, passed))
+            })
             .collect();
         let mut state = self.state();
         state.told = told;
         for feed in &published.feeds {
             let entry = state.feeds.entry(feed.name.clone()).or_default();
-            *entry = Feed {
-                loaded_at: Some(now),
-                error: None,
-            };
+            entry.loaded_at = Some(now);
+            entry.error = None;
         }
         for passed in &published.passed {
             if let Version::LastGood { reason, made } = &passed.version {
@@ -79,6 +82,8 @@ impl Health {
             }
         }
         state.problems.remove("feeds");
+        let known = state.snapshot.take();
+        let same = known.filter(|(known, _)| known.generation == published.generation);
         state.snapshot = Some((
             SnapshotStatus {
                 generation: published.generation,
@@ -86,8 +91,14 @@ impl Health {
                 indicators: published.indicators,
                 age: Duration::ZERO,
             },
-            now,
+            same.map_or(now, |(_, since)| since),
         ));
+    }
+
+    /// A feed was fetched, or could not be.
+    pub(super) fn fetched(&self, feed: &str, error: Option<String>) {
+        let mut state = self.state();
+        state.feeds.entry(feed.to_owned()).or_default().fetch_error = error;
     }
 
     /// The feeds of the snapshot in use, as `gannet.feeds.v1`; none before there is one.
@@ -198,7 +209,10 @@ impl Health {
                 .map(|(name, feed)| FeedStatus {
                     name: name.clone(),
                     age: feed.loaded_at.map(|at| at.elapsed()),
-                    error: feed.error.clone(),
+                    error: feed.error.clone().or_else(|| {
+                        let error = feed.fetch_error.as_ref()?;
+                        Some(format!("not fetched: {error}"))
+                    }),
                 })
                 .collect(),
         }

@@ -4,10 +4,13 @@
 mod answers;
 mod control;
 mod demo;
+mod fetch;
+mod fresh;
 mod health;
 mod identify_stage;
 mod match_stage;
 mod observe;
+mod topic_feed;
 mod wanted;
 
 use std::time::SystemTime;
@@ -19,6 +22,7 @@ use crate::model::{EventTime, Networks};
 pub use crate::feeds::chain;
 pub use answers::{changed, feed_json, loaded_json, lookup_json, refused_by_gate};
 pub use demo::{DemoError, DemoOptions, DemoProgress, DemoResult, Tamper, demo};
+pub use fetch::{FetchFailure, Fetched, fetch};
 pub use match_stage::{MatchStage, MatchStageOptions, Report};
 pub use wanted::wanted_topics;
 

@@ -238,6 +238,7 @@ pub(super) struct ReloadObserver {
     health: Arc<Health>,
     snapshot: SnapshotMetrics,
     published: Count,
+    unchanged: Count,
     failed: Count,
     feeds: Vec<FeedConfig>,
 }
@@ -250,6 +251,7 @@ impl ReloadObserver {
             health: Arc::clone(health),
             snapshot: SnapshotMetrics::register(),
             published: Count::register(names::RELOADS, &["ok"]),
+            unchanged: Count::register(names::RELOADS, &["unchanged"]),
             failed: Count::register(names::RELOADS, &["failed"]),
         }
     }
@@ -258,6 +260,7 @@ impl ReloadObserver {
     pub(super) fn report(&self, reload: &Reload) {
         match reload {
             Reload::Published(published) => self.report_published(published),
+            Reload::Unchanged(published) => self.report_unchanged(published),
             Reload::Failed(errors) => {
                 self.failed.add(1);
                 let errors: Vec<(String, String)> = errors
@@ -270,6 +273,12 @@ impl ReloadObserver {
                 self.health.load_failed(&errors);
             }
         }
+    }
+
+    /// Tells of a look at feeds after which the snapshot is what it was.
+    fn report_unchanged(&self, published: &Published) {
+        self.unchanged.add(1);
+        self.report_feeds(published);
     }
 
     fn report_published(&self, published: &Published) {
@@ -286,6 +295,11 @@ impl ReloadObserver {
             seconds = published.took.as_secs_f64(),
             "snapshot published"
         );
+        self.report_feeds(published);
+    }
+
+    /// Tells what the feeds hold.
+    fn report_feeds(&self, published: &Published) {
         for feed in &published.feeds {
             let refused: Vec<(&str, u64)> = feed
                 .report

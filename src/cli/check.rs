@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
     }
     let loaded = match gate::build_options(&config) {
-        Ok(options) => load(&config.feeds, options, 1),
+        Ok(options) => load(&gate::at_hand(&config.feeds, None), options, 1),
         Err(error) => Err(vec![error.into()]),
     };
     if let Err(errors) = &loaded {

@@ -6,10 +6,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::app;
-use crate::config::{ChangeLimits, CsvColumns, FeedConfig};
+use crate::config::FeedConfig;
 use crate::feeds::gate;
 use crate::feeds::{LoadError, Loaded, LoadedFeed, load};
 use crate::model::{EventFormat, FeedFormat, NameEngine, Named, Role};

@@ -31,6 +31,9 @@ pub(super) struct Arguments {
 enum Action {
     /// Says of every feed which version passes the gate, and what of it is accepted and refused.
     List(Options),
+    /// Fetches every feed that comes from a server, as the daemon would; what is new is looked at by
+    /// the daemon's next load.
+    Fetch(Options),
     /// Says what every feed would add and remove, against its last good copy.
     Diff(Options),
     /// What was held back as a whole.
@@ -86,6 +89,7 @@ const SHOWN_MAX: usize = 10;
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.action {
         Action::List(options) => list(options),
+        Action::Fetch(options) => fetch(options),
         Action::Diff(options) => diff(options),
         Action::Quarantine { action } => match action {
             Quarantine::List(options) => held(options),
@@ -105,8 +109,18 @@ fn list(options: &Options) -> Outcome {
     let gated = load(&config)?;
     let mut any_held = false;
     let (mut text, mut objects) = (String::new(), Vec::new());
-    let feeds = config.feeds.iter().zip(&gated.passed);
-    for ((feed, passed), loaded) in feeds.zip(&gated.loaded.feeds) {
+    for feed in &config.feeds {
+        let mut all = gated.passed.iter().zip(&gated.loaded.feeds);
+        let Some((passed, loaded)) = all.find(|(passed, _)| passed.name == feed.name) else {
+            writeln!(
+                text,
+                "{} ({}): not fetched yet",
+                feed.name,
+                feed.format.as_str()
+            )?;
+            objects.push(json!({"name": feed.name, "state": "missing"}));
+            continue;
+        };
         let (state, reason) = match &passed.version {
             Version::Current => ("current", None),
             Version::LastGood { reason, .. } => ("held", Some(reason)),
@@ -140,11 +154,50 @@ fn list(options: &Options) -> Outcome {
     })
 }
 
+/// Fetches what comes from servers; exits 1 when something cannot be fetched.
+fn fetch(options: &Options) -> Outcome {
+    let config = load_config(&options.config)?;
+    let (mut text, mut objects, mut failed) = (String::new(), Vec::new(), false);
+    for feed in &config.feeds {
+        let Some(fetched) = app::fetch(feed) else {
+            continue;
+        };
+        let (state, error) = match fetched {
+            Ok(app::Fetched::New) => ("new", None),
+            Ok(app::Fetched::Unchanged) => ("unchanged", None),
+            Err(failure) => ("failed", Some(failure.what)),
+        };
+        failed |= error.is_some();
+        let from = feed.origin.place().unwrap_or_default();
+        let why = error
+            .as_ref()
+            .map_or(String::new(), |error| format!(": {error}"));
+        writeln!(text, "{} ({from}): {state}{why}", feed.name)?;
+        objects.push(json!({
+            "name": feed.name, "from": from, "state": state, "error": error,
+            "path": feed.path.display().to_string(),
+        }));
+    }
+    if options.json {
+        terminal::print_json(&json!({"schema": "gannet.feeds_fetch.v1", "feeds": objects}))?;
+    } else if text.is_empty() {
+        terminal::print("no feed comes from a server\n")?;
+    } else {
+        terminal::print(&text)?;
+    }
+    Ok(if failed {
+        ExitCode::from(FAILED)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
 /// Loads the feeds as the daemon would, without keeping copies.
 fn load(config: &Config) -> anyhow::Result<Gated> {
     let options = gate::build_options(config)?;
     let store = gate::store_to_look_at(&config.gate);
-    gate::load_gated(&config.feeds, store.as_ref(), &options, 1).map_err(|errors| all_of(&errors))
+    let feeds = gate::at_hand(&config.feeds, store.as_ref());
+    gate::load_gated(&feeds, store.as_ref(), &options, app::now()).map_err(|errors| all_of(&errors))
 }
 
 /// One feed for people.
@@ -283,7 +336,7 @@ fn accept(feed: &str, reason: &str, options: &Options) -> Outcome {
     let config = load_config(&options.config)?;
     let store = store(&config)?;
     known(&config, feed)?;
-    let held = store.approve(feed, reason, &gate::now())?;
+    let held = store.approve(feed, reason, &gate::written(app::now()))?;
     record(&store, "accept", feed, &held.facts.checksum, reason)?;
     terminal::print(&format!(
         "{feed}: what was held since {} passes at the next load (SIGHUP)\n",
@@ -315,7 +368,7 @@ fn record(
     reason: &str,
 ) -> std::io::Result<()> {
     store.record(&json!({
-        "time": gate::now(), "decision": decision, "feed": feed,
+        "time": gate::written(app::now()), "decision": decision, "feed": feed,
         "checksum": checksum, "reason": reason,
     }))
 }

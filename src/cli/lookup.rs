@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Some(path) => {
             let config = load_config(path)?;
             let options = gate::build_options(&config)?;
-            (config.feeds, options)
+            (gate::at_hand(&config.feeds, None), options)
         }
         None => (arguments.feeds.configs()?, arguments.feeds.build_options()),
     };

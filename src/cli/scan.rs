@@ -128,7 +128,7 @@ fn what_to_look_for(
         let config = load_config(path)?;
         let orientation = app::orientation(&config.networks);
         let options = gate::build_options(&config)?;
-        return Ok((config.feeds, options, orientation));
+        return Ok((gate::at_hand(&config.feeds, None), options, orientation));
     }
     Ok((
         arguments.feeds.configs()?,

@@ -265,7 +265,7 @@ fn web(section: &mut Section<'_>, url: Option<String>) -> Option<WebConfig> {
     let mut headers = section.section("header_files");
     let mut header_files = Vec::new();
     for (header, item) in headers.free() {
-        match super::value::path(&item) {
+        match path(&item) {
             Ok(file) => header_files.push((header, file)),
             Err(wrong) => headers.reject(&header, wrong),
         }

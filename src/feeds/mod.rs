@@ -176,6 +176,14 @@ pub fn parse(
     tally.finish(path)
 }
 
+/// The files of a feed, in the order in which they are read.
+///
+/// # Errors
+/// [`FeedError`] when they cannot be looked at.
+pub fn files(path: &Path) -> Result<Vec<std::path::PathBuf>, FeedError> {
+    read::files(path).map(|(files, _)| files)
+}
+
 /// Parses rows of a feed that changes row by row, each a `gannet.indicator.v1` with the id that
 /// it has whatever it says; as [`parse`] does.
 pub fn parse_rows<'l>(

@@ -20,6 +20,11 @@ pub struct TopicRow {
 }
 
 impl Reloader {
+    /// Whether a feed stands in the snapshot in use.
+    pub fn knows(&self, feed: &str) -> bool {
+        lock(&self.built).known.contains_key(feed)
+    }
+
     /// Puts rows of a feed into the place of those with the same ids. The last of several with one
     /// id counts; one that cannot be read removes what was there.
     pub fn apply_rows(&self, feed: &str, rows: &[TopicRow]) -> Reload {

@@ -27,6 +27,8 @@ pub struct OwnedRecord {
     pub offset: i64,
     /// Its timestamp, milliseconds since the epoch.
     pub timestamp_ms: Option<i64>,
+    /// Its key; empty if it has none.
+    pub key: Vec<u8>,
     /// Its value; empty for a tombstone.
     pub value: Vec<u8>,
 }
@@ -131,6 +133,7 @@ impl PartitionReader {
                         partition: message.partition(),
                         offset: message.offset(),
                         timestamp_ms: message.timestamp().to_millis(),
+                        key: message.key().unwrap_or_default().to_vec(),
                         value: message.payload().unwrap_or_default().to_vec(),
                     });
                 }
