@@ -18,10 +18,10 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use gannet::config::{ChangeLimits, CsvColumns, FeedConfig};
+use gannet::config::FeedConfig;
 use gannet::feeds::{load_on, threads};
 use gannet::matching::NameProbe;
 use gannet::model::{FeedFormat, Role};

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::time::Duration;
 
 use anyhow::Context;
-use gannet::config::{ChangeLimits, CsvColumns, FeedConfig};
+use gannet::config::FeedConfig;
 use gannet::feeds;
 use gannet::lab::bench::{FeedOptions, MadeFeed, Traffic, TrafficOptions, Workload};
 use gannet::matching::HashKey;

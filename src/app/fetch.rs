@@ -170,7 +170,7 @@ fn run<T>(fetching: impl Future<Output = T>) -> Result<T, FetchFailure> {
 
 /// Makes the directory of what is fetched.
 fn made(feed: &FeedConfig) -> Result<(), FetchFailure> {
-    let directory = feed.path.parent().unwrap_or(Path::new(""));
+    let directory = feed.path.parent().unwrap_or_else(|| Path::new(""));
     fs::create_dir_all(directory).map_err(|error| at(directory, &error))
 }
 

@@ -42,7 +42,7 @@ impl TopicFeed {
         let mut reader =
             PartitionReader::open(cluster, topic, &[]).map_err(|error| chain(&error))?;
         let at = |error: io::Error| format!("{}: {error}", feed.path.display());
-        let directory = feed.path.parent().unwrap_or(Path::new(""));
+        let directory = feed.path.parent().unwrap_or_else(|| Path::new(""));
         fs::create_dir_all(directory).map_err(at)?;
         let all = feed.path.with_extension("all");
         let mut out = BufWriter::new(File::create(&all).map_err(at)?);

@@ -152,7 +152,7 @@ fn feed(
     section.finish();
     let (path, origin) = location?;
     Some(FeedConfig {
-        refresh: refresh.unwrap_or(origin.refresh()),
+        refresh: refresh.unwrap_or_else(|| origin.refresh()),
         origin,
         confidence,
         malware,
@@ -229,7 +229,7 @@ fn location(
         [_] => {}
         [first, .., second] => section.reject(second, format!("cannot stand beside `{first}`")),
     }
-    let web = web(section, url.or(taxii.clone()));
+    let web = web(section, url.or_else(|| taxii.clone()));
     let transfer = transfer(section, zone);
     if let Some(topic) = &topic
         && let Err(taken) = topics.take(topic, format!("feed[{}].topic", place.index))

@@ -110,8 +110,6 @@ pub(super) struct Section<'t> {
     table: Option<&'t DeTable<'t>>,
     /// The keys that were asked for.
     known: Vec<&'static str>,
-    /// The keys that were refused with a reason.
-    refused: Vec<&'static str>,
     /// Whether no key can be unknown.
     free: bool,
 }
@@ -144,7 +142,6 @@ impl<'t> Section<'t> {
             offset,
             table,
             known: Vec::new(),
-            refused: Vec::new(),
             free: false,
         }
     }
@@ -289,14 +286,6 @@ impl<'t> Section<'t> {
         found
     }
 
-    /// Refuses `key`, which could be expected here, and says `why`.
-    pub(super) fn refuse(&mut self, key: &'static str, why: &str) {
-        self.refused.push(key);
-        if self.has(key) {
-            self.reject(key, why);
-        }
-    }
-
     /// Reports the absence of `key` from a section that is there.
     pub(super) fn require(&self, key: &str) {
         if self.present() && !self.has(key) {
@@ -332,7 +321,7 @@ impl<'t> Section<'t> {
         };
         for key in table.keys() {
             let name: &str = key.get_ref();
-            if self.known.contains(&name) || self.refused.contains(&name) {
+            if self.known.contains(&name) {
                 continue;
             }
             let suggestion = nearest(name, &self.known);

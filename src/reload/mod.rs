@@ -273,7 +273,7 @@ impl Reloader {
         };
         let kept = store.keep(&known.passed.name, copy, kept);
         kept.err()
-            .map_or(known.passed.trouble.clone(), |error| error.to_string())
+            .map_or_else(|| known.passed.trouble.clone(), |error| error.to_string())
     }
 
     /// What a snapshot would suddenly hit of what was looked at lately, by the feeds that it is

@@ -4,7 +4,7 @@ use std::fs;
 
 use proptest::prelude::*;
 
-use super::{REQUIRED, check_refused, mistakes, no_env, parse, with};
+use super::{REQUIRED, check_refused, mistakes, no_env, parse};
 use crate::config::Config;
 
 #[test]

@@ -2,7 +2,6 @@
 //! taking row after row.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::*;
 use crate::config::FeedConfig;

@@ -224,10 +224,8 @@ impl<'r> KeySink<'r> for Questions<'_> {
 mod tests {
     use std::fs;
     use std::path::Path;
-    use std::time::Duration;
 
     use super::*;
-    use crate::config::CsvColumns;
     use crate::model::{EventFormat, FeedFormat, Role};
 
     const ROWS: &str = r#"{"_path":"dns","ts":1.5,"id.orig_h":"198.51.100.7","id.orig_p":1,"id.resp_h":"192.0.2.53","id.resp_p":53,"proto":"udp","query":"WWW.bad.example","qtype":1,"answers":["203.0.113.66"]}
