@@ -27,7 +27,7 @@ const ROWS: &[(&str, Imports)] = &[
     ),
     (
         "reload",
-        Imports::Only(&["feeds", "snapshot", "config", "telemetry"]),
+        Imports::Only(&["model", "feeds", "snapshot", "config", "telemetry"]),
     ),
     ("http", Imports::Only(&["config", "telemetry", "snapshot"])),
     ("lab", Imports::AllAbove),

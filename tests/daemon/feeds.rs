@@ -1,6 +1,8 @@
 //! Feeds are replaced while records flow; one that cannot be used changes nothing; and without
 //! any nothing is consumed.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde_json::json;
 
 use crate::support::client::Cluster;
@@ -9,10 +11,19 @@ use crate::support::plan;
 use crate::support::process::Instance;
 use crate::support::setup::{PARTITIONS, Setup};
 
-/// Sends a question for each of `names` and waits until all are processed.
-fn ask(setup: &Setup, names: &[&str]) {
+/// A time long before the test.
+const LONG_AGO: f64 = 1_767_225_600.5;
+
+/// This moment, in seconds.
+fn now() -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.expect("the clock is right").as_secs_f64()
+}
+
+/// Sends a question of the time `at` for each of `names` and waits until all are processed.
+fn ask(setup: &Setup, names: &[&str], at: f64) {
     let rows = names.iter().map(|name| {
-        json!({"_path": "dns", "ts": 1_767_225_600.5, "id.orig_h": "10.0.0.1", "id.orig_p": 5353,
+        json!({"_path": "dns", "ts": at, "id.orig_h": "10.0.0.1", "id.orig_p": 5353,
                "id.resp_h": "192.0.2.53", "id.resp_p": 53, "query": name})
     });
     let values: Vec<Vec<u8>> = rows.map(|row| plan::bytes(&row)).collect();
@@ -63,16 +74,21 @@ fn a_new_feed_takes_over_and_a_broken_one_changes_nothing() {
     let told = gannet.get("/v1/feeds").expect("it answers");
     let told: serde_json::Value = serde_json::from_str(&told.body).expect("it is JSON");
     assert_eq!(told["feeds"][0]["indicators"], 1, "{told}");
-    ask(&setup, &["bad.example", "worse.test"]);
+    ask(&setup, &["bad.example", "worse.test"], LONG_AGO);
     let first = ("bad.example".to_owned(), 1);
     assert_eq!(hits(&setup), std::slice::from_ref(&first));
 
     setup.feed("worse.test\n");
     gannet.signal("HUP");
     await_generation(&mut gannet, 2);
-    ask(&setup, &["bad.example", "worse.test"]);
+    ask(&setup, &["bad.example", "worse.test"], now());
     let second = ("worse.test".to_owned(), 2);
     assert_eq!(hits(&setup), [first.clone(), second.clone()]);
+    // It was listed then.
+    ask(&setup, &["bad.example"], LONG_AGO);
+    let late = ("bad.example".to_owned(), 2);
+    let expected = [first.clone(), late.clone(), second.clone()];
+    assert_eq!(hits(&setup), expected);
 
     let html = "<!DOCTYPE html><html><body>Please log in</body></html>\n";
     for (broken, words) in [
@@ -91,8 +107,8 @@ fn a_new_feed_takes_over_and_a_broken_one_changes_nothing() {
         });
         assert_eq!((status, &body["snapshot"]["generation"]), (200, &json!(2)));
     }
-    ask(&setup, &["bad.example", "worse.test"]);
-    assert_eq!(hits(&setup), [first, second.clone(), second]);
+    ask(&setup, &["bad.example", "worse.test"], now());
+    assert_eq!(hits(&setup), [first, late, second.clone(), second]);
 
     setup.feed("bad.example\nworse.test\n");
     gannet.signal("HUP");
