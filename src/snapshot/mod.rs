@@ -206,8 +206,9 @@ impl Snapshot {
             || !self.stack.upper.is_empty() && self.probe_address_upper(ip, port)
     }
 
-    /// The probe of an address in what has changed since the base was built.
-    #[inline]
+    /// The probe of an address in what has changed since the base was built. Out of the way of the
+    /// probe in the base, which it would make larger than fits where that is inlined.
+    #[inline(never)]
     fn probe_address_upper(&self, ip: IpAddr, port: Option<u16>) -> bool {
         let mut upper = self.stack.upper.iter();
         upper.any(|stacked| stacked.layer.listed.addresses.probe(ip, port))
