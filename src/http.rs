@@ -70,6 +70,10 @@ pub struct Readiness {
     pub partitions: usize,
     /// Whether another instance is active and this one stands by.
     pub standby: bool,
+    /// How many values are muted.
+    pub muted_values: u64,
+    /// The feeds that are muted.
+    pub muted_feeds: Vec<String>,
     /// Every feed.
     pub feeds: Vec<FeedStatus>,
 }
@@ -235,6 +239,8 @@ async fn readyz(State(state): State<HttpState>) -> Response {
         snapshot,
         partitions,
         standby,
+        muted_values,
+        muted_feeds,
         feeds,
     } = (state.ready)();
     let ready = reasons.is_empty();
@@ -267,6 +273,7 @@ async fn readyz(State(state): State<HttpState>) -> Response {
         "snapshot": snapshot,
         "partitions": partitions,
         "standby": standby,
+        "muted": {"values": muted_values, "feeds": muted_feeds},
         "feeds": feeds,
     });
     (status, Json(body)).into_response()

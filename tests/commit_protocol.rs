@@ -344,6 +344,7 @@ impl Scene {
                 cluster: "simulated".to_owned(),
                 orientation: Arc::new(orientation(&config.networks)),
                 commits: true,
+                watches: false,
                 now: || EventTime::from_nanos(0),
             },
             rows,

@@ -11,10 +11,11 @@ use tokio::task::JoinHandle as Task;
 
 use super::answers::{lookup_json, refused_by_gate};
 use super::fresh::{News, Threads};
+use super::guard::{Guard, Traffic};
 use super::health::Health;
 use super::identify_stage::start_identify;
 use super::match_stage::{MatchStage, MatchStageOptions};
-use super::observe::{IdentifyObserver, ReloadObserver, WorkerObserver};
+use super::observe::{IdentifyObserver, ReloadObserver, Told, WorkerObserver};
 use super::{AppError, Role, RunOptions, chain, now, orientation};
 use crate::config::Config;
 use crate::http::{HttpState, Server};
@@ -191,12 +192,17 @@ impl Control {
         if let (true, Some(snapshots)) = (self.matches(), self.reloader.reader()) {
             let options = self.match_options(&cluster);
             let streams = Arc::clone(&options.reader.streams);
+            let told = Told {
+                health: Arc::clone(&self.health),
+                traffic: self.guard()?,
+                reloader: Arc::clone(&self.reloader),
+            };
             stages.matching = Some(MatchStage::start(
                 &options,
                 &snapshots,
                 &self.stop,
                 &|member| {
-                    let mut observer = WorkerObserver::register(member, &streams, &self.health);
+                    let mut observer = WorkerObserver::register(member, &streams, &told);
                     Box::new(move |output| observer.report(&output))
                 },
             )?);
@@ -220,6 +226,14 @@ impl Control {
         }
         tracing::info!(role = ?self.options.role, dry_run = self.options.dry_run, "running");
         Ok(())
+    }
+
+    /// Starts the guard; where it wants to be told of the traffic.
+    fn guard(&self) -> std::io::Result<Arc<Traffic>> {
+        let traffic = Arc::default();
+        let guard = Guard::open(&self.config.gate, &self.reloader, &self.health, &traffic);
+        guard.start(Arc::clone(&self.stop))?;
+        Ok(traffic)
     }
 
     /// Asks the brokers for the cluster's id until they answer.
@@ -277,6 +291,7 @@ impl Control {
                 cluster: cluster.to_owned(),
                 orientation: Arc::new(orientation(&self.config.networks)),
                 commits: !self.options.dry_run,
+                watches: true,
                 now,
             },
         }

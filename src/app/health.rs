@@ -34,6 +34,8 @@ struct State {
     identify: Option<(Instant, bool)>,
     /// By subject: what is wrong now.
     problems: BTreeMap<String, String>,
+    /// How many values are muted, and which feeds.
+    muted: (u64, Vec<String>),
     /// Whether there must be a snapshot to be ready.
     needs_snapshot: bool,
     stopping: bool,
@@ -155,6 +157,11 @@ impl Health {
         }
     }
 
+    /// So many values and these feeds are muted.
+    pub(super) fn muted(&self, values: u64, feeds: Vec<String>) {
+        self.state().muted = (values, feeds);
+    }
+
     /// The process is stopping: no longer ready.
     pub(super) fn stopping(&self) {
         self.state().stopping = true;
@@ -202,6 +209,8 @@ impl Health {
                 .values()
                 .map(|(_, partitions)| partitions)
                 .sum(),
+            muted_values: state.muted.0,
+            muted_feeds: state.muted.1.clone(),
             standby: state.identify.is_some_and(|(_, active)| !active),
             feeds: state
                 .feeds

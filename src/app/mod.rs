@@ -6,6 +6,7 @@ mod control;
 mod demo;
 mod fetch;
 mod fresh;
+mod guard;
 mod health;
 mod identify_stage;
 mod match_stage;

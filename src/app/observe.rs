@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::chain;
+use super::guard::Traffic;
 use super::health::Health;
 use crate::config::FeedConfig;
 use crate::decode::Reject;
 use crate::feeds::gate::Version;
 use crate::model::{Attribution, Named};
 use crate::pipeline::{BatchStats, IdentifyOutput, WorkerOutput};
-use crate::reload::{Published, Reload};
+use crate::reload::{Published, Reload, Reloader};
 use crate::source::{Stream, StreamId};
 use crate::telemetry::{
     Count, FeedMetrics, HitMetrics, IdentifyMetrics, Level, SnapshotMetrics, SourceMetrics,
@@ -24,16 +25,27 @@ const QUIET: Duration = Duration::from_secs(5);
 /// How many reasons for undecodable items there are.
 const REJECTS: usize = Reject::ALL.len();
 
+/// Who is told what workers report.
+#[derive(Clone)]
+pub(super) struct Told {
+    pub(super) health: Arc<Health>,
+    pub(super) traffic: Arc<Traffic>,
+    pub(super) reloader: Arc<Reloader>,
+}
+
 /// Publishes what one worker reports.
 pub(super) struct WorkerObserver {
     member: usize,
     health: Arc<Health>,
+    traffic: Arc<Traffic>,
+    reloader: Arc<Reloader>,
     streams: Arc<[Stream]>,
     sources: Vec<SourceMetrics<REJECTS>>,
     hits: HitMetrics,
     worker: WorkerMetrics,
     acknowledged: Count,
     delivery_errors: Count,
+    muted: Count,
     dead: BTreeMap<Reject, Count>,
     unfit: BTreeMap<&'static str, Count>,
     lag: BTreeMap<(StreamId, i32), Level>,
@@ -42,7 +54,7 @@ pub(super) struct WorkerObserver {
 
 impl WorkerObserver {
     /// Looks up the handles of worker `member`, which reads `streams`.
-    pub(super) fn register(member: usize, streams: &Arc<[Stream]>, health: &Arc<Health>) -> Self {
+    pub(super) fn register(member: usize, streams: &Arc<[Stream]>, told: &Told) -> Self {
         let reasons = Reject::ALL.map(Reject::reason);
         let sources = streams
             .iter()
@@ -56,13 +68,16 @@ impl WorkerObserver {
         });
         Self {
             member,
-            health: Arc::clone(health),
+            health: Arc::clone(&told.health),
+            traffic: Arc::clone(&told.traffic),
+            reloader: Arc::clone(&told.reloader),
             streams: Arc::clone(streams),
             sources,
             hits: HitMetrics::register(),
             worker: WorkerMetrics::register(),
             acknowledged: Count::register(names::HITS_ACKNOWLEDGED, &[]),
             delivery_errors: Count::register(names::DELIVERY_ERRORS, &[]),
+            muted: Count::register(names::MATCHES_MUTED, &[]),
             dead: dead.into_iter().collect(),
             unfit: BTreeMap::new(),
             lag: BTreeMap::new(),
@@ -121,6 +136,7 @@ impl WorkerObserver {
                     level.set(u64::try_from(*records).unwrap_or(0));
                 }
             }
+            WorkerOutput::Noticed(noticed) => self.traffic.add(noticed, &self.reloader),
             WorkerOutput::ReadFailed(error) => {
                 self.health.worker(self.member, None);
                 self.health.problem("input", Some(error.to_string()));
@@ -155,6 +171,7 @@ impl WorkerObserver {
                 rejected,
             });
             self.hits.add(&stream.hits);
+            self.muted.add(stream.muted);
             for (reject, count) in &stream.dead_letters {
                 if let Some(dead) = self.dead.get(reject) {
                     dead.add(*count);

@@ -75,6 +75,8 @@ fn well() -> HttpState {
             }),
             partitions: 4,
             standby: false,
+            muted_values: 0,
+            muted_feeds: vec!["noisy".to_owned()],
             feeds: vec![FeedStatus {
                 name: "operation".to_owned(),
                 age: Some(Duration::from_secs(60)),
@@ -121,6 +123,7 @@ async fn a_well_program_is_live_and_ready() {
         "snapshot": {"generation": 12, "hash": "abc", "indicators": 20000, "age_seconds": 3},
         "partitions": 4,
         "standby": false,
+        "muted": {"values": 0, "feeds": ["noisy"]},
         "feeds": [{"feed": "operation", "age_seconds": 60, "error": null}],
     });
     assert_eq!(body, expected);

@@ -132,6 +132,11 @@ impl TrafficSample {
         });
     }
 
+    /// Forgets all events.
+    pub fn clear(&mut self) {
+        self.events.clear();
+    }
+
     /// How many events it holds.
     pub fn len(&self) -> usize {
         self.events.len()

@@ -6,10 +6,12 @@ mod identify;
 mod process;
 mod scan;
 mod stats;
+mod watch;
 mod worker;
 
 pub use identify::{IdentifyOutput, IdentifyStage, IdentifyStageError, IdentifyStageOptions};
 pub use process::{DeadLetter, Output, Path, Scratch, process};
 pub use scan::{Scan, ScanProgress, ScanReport, scan};
 pub use stats::{BatchStats, StreamStats};
+pub use watch::{HitSums, Noticed};
 pub use worker::{Worker, WorkerOptions, WorkerOutput};

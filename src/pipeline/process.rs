@@ -315,7 +315,7 @@ impl<'r, O: Output> Walk<'_, 'r, O> {
             }
         };
         let mut matches = Vec::new();
-        self.path.snapshot.matches(&event, &mut matches);
+        stats.muted += self.path.snapshot.matches(&event, &mut matches);
         if matches.is_empty() {
             stats.unmatched += 1;
             return;

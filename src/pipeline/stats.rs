@@ -31,6 +31,8 @@ pub struct StreamStats {
     pub unfit_names: BTreeMap<&'static str, u64>,
     /// Hits, by kind of event and evidence.
     pub hits: HitCounts,
+    /// Values that an event has and that are muted; without another one the event is unmatched.
+    pub muted: u64,
     /// Dead letters, by reason: at most one a record.
     pub dead_letters: BTreeMap<Reject, u64>,
 }
@@ -62,6 +64,7 @@ impl StreamStats {
             rejected,
             unfit_names,
             hits,
+            muted,
             dead_letters,
         } = other;
         self.records += records;
@@ -69,6 +72,7 @@ impl StreamStats {
         self.matched += matched;
         self.unmatched += unmatched;
         self.ignored += ignored;
+        self.muted += muted;
         self.hits.victim_evidence += hits.victim_evidence;
         add_each(&mut self.hits.dns, &hits.dns);
         add_each(&mut self.hits.flow, &hits.flow);
@@ -84,6 +88,11 @@ impl BatchStats {
         Self {
             streams: vec![StreamStats::default(); streams],
         }
+    }
+
+    /// Events of all streams.
+    pub fn events(&self) -> u64 {
+        self.streams.iter().map(StreamStats::events).sum()
     }
 
     /// All streams together.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::dead_letter::dead_message;
 use super::process::{DeadLetter, Output, Path, Scratch, process};
 use super::stats::BatchStats;
+use super::watch::{Noticed, Watch};
 use crate::config::{DeadConfig, TopicConfig, WorkersConfig};
 use crate::encode;
 use crate::hits::Orientation;
@@ -43,6 +44,8 @@ pub struct WorkerOptions {
     pub orientation: Arc<Orientation>,
     /// Whether offsets are committed; not in a dry run.
     pub commits: bool,
+    /// Whether what is hit and a sample of the traffic are told.
+    pub watches: bool,
     /// The clock, for `matched_at`.
     pub now: fn() -> EventTime,
 }
@@ -85,6 +88,8 @@ pub enum WorkerOutput<'a> {
         /// Records behind, a partition.
         lag: &'a [(StreamId, i32, i64)],
     },
+    /// What was noticed of the traffic, some times a second while there is any.
+    Noticed(Noticed<'a>),
     /// A read failed; it is tried again.
     ReadFailed(&'a SourceError),
 }
@@ -97,6 +102,7 @@ pub struct Worker<R, S> {
     options: WorkerOptions,
     watermark: Watermark,
     scratch: Scratch,
+    watch: Option<Watch>,
     stats: BatchStats,
     next: Vec<NextOffset>,
     committed_at: Instant,
@@ -108,6 +114,9 @@ impl<R: RecordReader, S: MessageSink> Worker<R, S> {
     pub fn new(reader: R, sink: S, snapshots: SnapshotReader, options: WorkerOptions) -> Self {
         let scratch = Scratch::new(reader.streams());
         let stats = BatchStats::new(reader.streams().len());
+        let watch = options
+            .watches
+            .then(|| Watch::new(reader.streams(), Instant::now()));
         Self {
             reader,
             sink,
@@ -115,6 +124,7 @@ impl<R: RecordReader, S: MessageSink> Worker<R, S> {
             options,
             watermark: Watermark::default(),
             scratch,
+            watch,
             stats,
             next: Vec::new(),
             committed_at: Instant::now(),
@@ -165,8 +175,9 @@ impl<R: RecordReader, S: MessageSink> Worker<R, S> {
                     next: &self.next,
                 });
                 self.stats.clear();
+                self.tell(report);
             }
-            Ok(Progress::Idle) => {}
+            Ok(Progress::Idle) => self.tell(report),
             Ok(Progress::Revoking) => {
                 self.drain(report);
                 self.commit(CommitWait::Done, report);
@@ -212,6 +223,7 @@ impl<R: RecordReader, S: MessageSink> Worker<R, S> {
         let streams = Arc::clone(self.reader.streams());
         let (options, watermark) = (&self.options, &mut self.watermark);
         let (scratch, stats) = (&mut self.scratch, &mut self.stats);
+        let watch = &mut self.watch;
         let (snapshots, sink, next) = (&mut self.snapshots, &mut self.sink, &mut self.next);
         self.reader.read(limits, &mut |records| {
             let path = Path {
@@ -227,14 +239,29 @@ impl<R: RecordReader, S: MessageSink> Worker<R, S> {
                 options,
                 streams: &streams,
                 batch,
+                watch: watch.as_mut(),
                 sent: 0,
             };
             process(records, path, scratch, &mut output, stats);
             let sent = output.sent;
+            if let Some(watch) = watch {
+                watch.look(records, stats.events(), &options.orientation);
+            }
             watermark.sent(batch, sent);
             *next = next_offsets(records);
             watermark.close(batch, next.clone());
         })
+    }
+
+    /// Tells what was noticed, if it is time to.
+    fn tell(&mut self, report: &mut dyn FnMut(WorkerOutput<'_>)) {
+        let now = Instant::now();
+        if let Some(watch) = &mut self.watch
+            && let Some(noticed) = watch.due(now)
+        {
+            report(WorkerOutput::Noticed(noticed));
+            watch.forget(now);
+        }
     }
 
     /// Takes acknowledgements, working for up to `wait`.
@@ -297,6 +324,7 @@ struct Messages<'a, S> {
     options: &'a WorkerOptions,
     streams: &'a [Stream],
     batch: BatchId,
+    watch: Option<&'a mut Watch>,
     sent: usize,
 }
 
@@ -309,6 +337,9 @@ impl<S: MessageSink> Output for Messages<'_, S> {
             encode::fit(format, hit, HIT_BYTES_MAX);
             value.clear();
             encode::hit(format, hit, &mut value);
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.hit(hit);
         }
         self.sent += 1;
         self.sink.send(Outgoing {

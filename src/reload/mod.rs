@@ -9,8 +9,8 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, FeedConfig};
@@ -36,15 +36,25 @@ pub struct Reloader {
     protected: Mutex<Arc<Protected>>,
     /// What was built; held while one builds.
     built: Mutex<Built>,
-    /// None before the first snapshot.
-    publisher: Mutex<Option<Publisher>>,
+    in_use: Mutex<InUse>,
     /// What was looked at lately, to try new snapshots on.
     sample: Mutex<TrafficSample>,
 }
 
+/// What is in use. Held for moments only, unlike what is held by whoever builds.
+#[derive(Default)]
+struct InUse {
+    /// None before the first snapshot.
+    publisher: Option<Publisher>,
+    generation: u64,
+    /// What is muted in whatever is published.
+    muted: Arc<crate::snapshot::Muted>,
+    /// The feeds that changed since somebody asked.
+    changed: BTreeSet<String>,
+}
+
 /// What was built.
 struct Built {
-    generation: u64,
     /// What names are hashed with, in all snapshots.
     key: HashKey,
     /// Of each feed in the snapshot.
@@ -113,12 +123,11 @@ impl Reloader {
             now,
             protected: Mutex::default(),
             built: Mutex::new(Built {
-                generation: 0,
                 key: HashKey::random(),
                 known: BTreeMap::new(),
                 merge: None,
             }),
-            publisher: Mutex::new(None),
+            in_use: Mutex::default(),
         }
     }
 
@@ -134,8 +143,7 @@ impl Reloader {
         };
         options.hash_key = Some(built.key);
         let others = *options.protected != **lock(&self.protected);
-        let current = lock(&self.publisher).as_ref().map(Publisher::current);
-        let Some(current) = current else {
+        let Some(current) = self.current() else {
             *lock(&self.protected) = Arc::clone(&options.protected);
             return self.first(&mut built, &options, started);
         };
@@ -174,8 +182,7 @@ impl Reloader {
             .map(|passed| passed.name.clone())
             .collect();
         let snapshot = self.know(built, gated);
-        built.generation += 1;
-        let snapshot = self.publish(snapshot);
+        let snapshot = self.publish(snapshot, &[]);
         if self.store.is_some() {
             let looked = self.look(built, &feeds, options, &snapshot, false);
             if let Reload::Published(published) = self.take(built, &snapshot, looked, started) {
@@ -225,7 +232,6 @@ impl Reloader {
             options,
             anyway,
             closed: built.merge.as_ref().map_or(1, |merge| merge.layers()),
-            generation: built.generation + 1,
             now: (self.now)(),
             dry_run: &|next| self.dry_run(current, next),
         })
@@ -256,8 +262,8 @@ impl Reloader {
             }
             return Reload::Unchanged(Box::new(self.told(built, current, started, read)));
         };
-        built.generation += 1;
-        let snapshot = self.publish(snapshot);
+        let changed: Vec<&str> = read.iter().map(String::as_str).collect();
+        let snapshot = self.publish(snapshot, &changed);
         Reload::Published(Box::new(self.told(built, &snapshot, started, read)))
     }
 
@@ -310,9 +316,13 @@ impl Reloader {
         wrong
     }
 
-    /// The sample of what was looked at lately, to add to.
-    pub fn sample(&self) -> MutexGuard<'_, TrafficSample> {
-        lock(&self.sample)
+    /// The sample of what was looked at lately, to add to; none while a snapshot is tried on it.
+    pub fn sample(&self) -> Option<MutexGuard<'_, TrafficSample>> {
+        match self.sample.try_lock() {
+            Ok(sample) => Some(sample),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// What a snapshot would hit of the sample.
@@ -323,14 +333,24 @@ impl Reloader {
         })
     }
 
-    /// Publishes the snapshot in use with other indicators muted.
+    /// Mutes this and nothing else, in the snapshot in use and in all that come. Does not wait for a
+    /// build.
     pub fn mute(&self, muted: &Muted) {
-        let mut built = lock(&self.built);
-        let current = lock(&self.publisher).as_ref().map(Publisher::current);
-        if let Some(current) = current {
-            built.generation += 1;
-            self.publish(current.with_muted(muted.into(), built.generation));
+        let mut in_use = lock(&self.in_use);
+        let muted = crate::snapshot::Muted::from(muted);
+        if *in_use.muted == muted {
+            return;
         }
+        in_use.muted = Arc::new(muted);
+        if let Some(current) = in_use.publisher.as_ref().map(Publisher::current) {
+            in_use.generation += 1;
+            in_use.publish(&current);
+        }
+    }
+
+    /// The feeds that changed what is in use since the last call. The first snapshot changes none.
+    pub fn take_changed(&self) -> BTreeSet<String> {
+        std::mem::take(&mut lock(&self.in_use).changed)
     }
 
     /// Merges the layers of the snapshot in use, if there is enough above the lowest; whether it
@@ -346,7 +366,7 @@ impl Reloader {
         };
         let merge = {
             let mut built = lock(&self.built);
-            let Some(current) = lock(&self.publisher).as_ref().map(Publisher::current) else {
+            let Some(current) = self.current() else {
                 return Ok(false);
             };
             let (above, below) = current.rows_above();
@@ -362,24 +382,29 @@ impl Reloader {
         let mut built = lock(&self.built);
         built.merge = None;
         let layer = layer?;
-        let current = lock(&self.publisher).as_ref().map(Publisher::current);
-        if let Some(current) = current {
-            self.publish(current.merged(&merge, layer));
+        let mut in_use = lock(&self.in_use);
+        if let Some(current) = in_use.publisher.as_ref().map(Publisher::current) {
+            // The same indicators, so the number stays.
+            in_use.publish(&current.merged(&merge, layer));
         }
         Ok(true)
     }
 
-    /// Puts a snapshot into use.
-    fn publish(&self, snapshot: Snapshot) -> Arc<Snapshot> {
-        let mut publisher = lock(&self.publisher);
-        let publisher = match &mut *publisher {
-            Some(publisher) => {
-                publisher.publish(snapshot);
-                publisher
-            }
-            none => none.insert(Publisher::new(snapshot)),
-        };
-        publisher.current()
+    /// Puts a snapshot into use, in which these feeds have changed.
+    fn publish(&self, snapshot: Snapshot, changed: &[&str]) -> Arc<Snapshot> {
+        let mut in_use = lock(&self.in_use);
+        let changed = changed.iter().map(|&feed| feed.to_owned());
+        in_use.changed.extend(changed);
+        in_use.generation += 1;
+        in_use.publish(&snapshot)
+    }
+
+    /// The snapshot in use.
+    fn current(&self) -> Option<Arc<Snapshot>> {
+        lock(&self.in_use)
+            .publisher
+            .as_ref()
+            .map(Publisher::current)
     }
 
     /// What is told of the snapshot in use.
@@ -415,12 +440,28 @@ impl Reloader {
 
     /// A reader of what is published; none before the first snapshot.
     pub fn reader(&self) -> Option<SnapshotReader> {
-        lock(&self.publisher).as_ref().map(Publisher::reader)
+        lock(&self.in_use).publisher.as_ref().map(Publisher::reader)
     }
 
     /// Frees replaced snapshots that no worker holds any more; how many are left.
     pub fn retire(&self) -> usize {
-        lock(&self.publisher).as_mut().map_or(0, Publisher::retire)
+        let mut in_use = lock(&self.in_use);
+        in_use.publisher.as_mut().map_or(0, Publisher::retire)
+    }
+}
+
+impl InUse {
+    /// Publishes a snapshot under the number at hand, with what is muted.
+    fn publish(&mut self, snapshot: &Snapshot) -> Arc<Snapshot> {
+        let snapshot = snapshot.as_published(self.generation, &self.muted);
+        let publisher = match &mut self.publisher {
+            Some(publisher) => {
+                publisher.publish(snapshot);
+                publisher
+            }
+            none => none.insert(Publisher::new(snapshot)),
+        };
+        publisher.current()
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Built, Published, Reload, Reloader, lock};
 use crate::config::FeedConfig;
 use crate::feeds::gate;
 use crate::feeds::{ParseOptions, parse_rows};
-use crate::snapshot::{Publisher, SnapshotBuilder};
+use crate::snapshot::SnapshotBuilder;
 
 /// A row of a topic: the id of an indicator, and what stands there now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Reloader {
         let mut built = lock(&self.built);
         let started = Instant::now();
         let config = self.config.feeds.iter().find(|config| config.name == feed);
-        let current = lock(&self.publisher).as_ref().map(Publisher::current);
+        let current = self.current();
         let (Some(config), Some(current)) = (config, current) else {
             return Reload::Failed(Vec::new());
         };
@@ -62,7 +62,7 @@ impl Reloader {
         let gone = update.replace_rows(feed, &seen, keep);
         gate::add_removed_rows(update.builder(), id, &gone.kept);
         let closed = built.merge.as_ref().map_or(1, |merge| merge.layers());
-        let next = match update.finish(closed, built.generation + 1) {
+        let next = match update.finish(closed) {
             Ok(next) => next,
             Err(error) => return Reload::Failed(vec![error.into()]),
         };
@@ -71,8 +71,7 @@ impl Reloader {
                 return self.held(&mut built, config, reason, started);
             }
         }
-        built.generation += 1;
-        let snapshot = self.publish(next);
+        let snapshot = self.publish(next, &[feed]);
         if let Some(known) = built.known.get_mut(feed) {
             let counts = snapshot.feeds().iter().find(|counts| &*counts.name == feed);
             let loaded = &mut known.loaded.report;
@@ -96,7 +95,7 @@ impl Reloader {
                 made: gate::written((self.now)()),
             };
         }
-        let current = lock(&self.publisher).as_ref().map(Publisher::current);
+        let current = self.current();
         match current {
             Some(current) => {
                 let told: Published = self.told(built, &current, started, Vec::new());

@@ -2,6 +2,8 @@
 //! single rows, stand in a small layer above the others, which hide what they replace. When there
 //! is enough of it, all layers are merged into one, beside the snapshot in use.
 
+use std::sync::Arc;
+
 use hashbrown::{HashMap, HashSet};
 
 use super::Snapshot;
@@ -35,10 +37,11 @@ impl Snapshot {
         }
     }
 
-    /// The same with other indicators muted, as the next generation.
-    pub fn with_muted(&self, muted: Muted, generation: u64) -> Self {
+    /// The same under another number, with other indicators muted: what is done when it is published.
+    #[must_use]
+    pub fn as_published(&self, generation: u64, muted: &Arc<Muted>) -> Self {
         Self {
-            muted: muted.into(),
+            muted: Arc::clone(muted),
             generation,
             ..self.clone()
         }
@@ -143,11 +146,12 @@ impl Update<'_> {
         self.builder.feed(name)
     }
 
-    /// The next snapshot. All above the lowest `closed` layers becomes one layer with what is new.
+    /// The snapshot with the changes, under the number of the one that they are of. All above the
+    /// lowest `closed` layers becomes one layer with what is new.
     ///
     /// # Errors
     /// As [`SnapshotBuilder::build_layer`].
-    pub fn finish(mut self, closed: usize, generation: u64) -> Result<Snapshot, BuildError> {
+    pub fn finish(mut self, closed: usize) -> Result<Snapshot, BuildError> {
         let closed = closed.saturating_sub(1).min(self.stack.upper.len());
         for stacked in self.stack.upper.split_off(closed) {
             self.builder.absorb(&stacked)?;
@@ -158,7 +162,7 @@ impl Update<'_> {
             self.stack,
             self.snapshot.emit_invalid,
             self.snapshot.muted.clone(),
-            generation,
+            self.snapshot.generation,
         ))
     }
 }

@@ -193,6 +193,34 @@ pub const FEED_LAST_SUCCESS: Metric = gauge(
     "When a feed was last loaded, in seconds since the epoch.",
 );
 
+/// Events hit by what a feed lists.
+pub const FEED_HITS: Metric = counter(
+    "gannet_feed_hits_total",
+    &["feed"],
+    "Events hit by what a feed lists.",
+);
+
+/// What is muted at this moment: values, feeds.
+pub const MUTED: Metric = gauge(
+    "gannet_muted",
+    &["what"],
+    "What is muted at this moment: values, feeds.",
+);
+
+/// What the breaker has muted: values, feeds.
+pub const BREAKER_TRIPS: Metric = counter(
+    "gannet_breaker_trips_total",
+    &["what"],
+    "What the breaker has muted: values, feeds.",
+);
+
+/// Matches that made no hit because they are muted.
+pub const MATCHES_MUTED: Metric = counter(
+    "gannet_matches_muted_total",
+    &[],
+    "Matches that made no hit because they are muted.",
+);
+
 /// Whether what the feed is now was held back and its last good copy is in use: 0 or 1.
 pub const FEED_HELD: Metric = gauge(
     "gannet_feed_held",
@@ -241,7 +269,7 @@ pub const LEASE_REJECTS: Metric = counter(
 pub const EPISODES_SENT: Metric = counter("gannet_episodes_sent_total", &[], "Episodes sent out.");
 
 /// All metrics, in the order above.
-pub const ALL: [Metric; 35] = [
+pub const ALL: [Metric; 39] = [
     BUILD_INFO,
     RECORDS,
     RECORD_BYTES,
@@ -268,6 +296,10 @@ pub const ALL: [Metric; 35] = [
     FEED_ACCEPTED,
     FEED_REFUSED,
     FEED_LAST_SUCCESS,
+    FEED_HITS,
+    MUTED,
+    BREAKER_TRIPS,
+    MATCHES_MUTED,
     FEED_HELD,
     IDENTIFIED,
     REPEATS,

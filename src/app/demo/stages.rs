@@ -200,6 +200,7 @@ fn match_options(wiring: &Wiring<'_>, kafka: KafkaConfig, cluster: String) -> Ma
                 sinkholes: Vec::new(),
             })),
             commits: true,
+            watches: false,
             now,
         },
     }
@@ -268,6 +269,7 @@ fn match_report(wiring: &Wiring<'_>, counters: &Arc<Counters>) -> super::super::
         | WorkerOutput::Revoked { .. }
         | WorkerOutput::Gap(_)
         | WorkerOutput::State { .. }
+        | WorkerOutput::Noticed(_)
         | WorkerOutput::ReadFailed(_) => {}
     })
 }

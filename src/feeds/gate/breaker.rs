@@ -1,16 +1,17 @@
 //! The breaker: watches what every indicator and every feed hits, and mutes one that suddenly hits
 //! far too much. It is there for the list that looked harmless when it was tried on a sample.
 //!
-//! *When it trips.* Within a window that slides by tenths, an indicator has at least `hits_min` hits,
-//! which are more than its limit lets it have of the window's events, and more than ten times its
-//! share of before the last change of the snapshot. A feed trips likewise by the hits of all its
+//! *When it trips.* Within a window that slides by tenths, an indicator of a feed that changed a short
+//! while ago (`watch`) has at least `hits_min` hits, which are more than its limit lets it have of the
+//! window's events, and more than ten times its share of before that change. A feed trips likewise by the hits of all its
 //! indicators, without those that are muted or released: when one value explains it, only that value
 //! is muted. Whoever hits twice its limit is found within half a window.
 //!
 //! *What is before.* [`Breaker::swapped`] makes the shares of the window what was before, unless the
 //! change before that one is less than a window ago: what nobody has watched for a whole window is not
-//! yet usual, and two changes in a row must not make it so. What is muted is never usual. After a start
-//! nothing is: what hits more than its limit in some network for good reasons is released there once.
+//! yet usual, and two changes in a row must not make it so. What is muted is never usual. What explodes
+//! without a change of its feed is an outbreak, and nothing to be muted; nor is a feed judged that has
+//! not changed since the start, of which there is no before.
 //!
 //! *What an operator decides stays.* A muted value or feed stays muted, over changes of the snapshot
 //! too, until [`Breaker::release`]: a list that was poisoned once is not trusted by itself. What was
@@ -26,6 +27,7 @@ mod baseline;
 mod trip;
 mod window;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::heavy::{Pair, PairRef};
@@ -46,6 +48,8 @@ pub struct BreakerOptions {
     pub window: Duration,
     /// Fewer hits in a window are chance.
     pub hits_min: u64,
+    /// How long after a change of a feed what it lists is judged.
+    pub watch: Duration,
 }
 
 impl Default for BreakerOptions {
@@ -53,7 +57,8 @@ impl Default for BreakerOptions {
         Self {
             limits: HitLimits::default(),
             window: Duration::from_secs(10),
-            hits_min: 1_000,
+            hits_min: 2_000,
+            watch: Duration::from_secs(600),
         }
     }
 }
@@ -66,6 +71,8 @@ pub struct Breaker {
     baseline: Baseline,
     /// The last change of the snapshot, or the first observation.
     changed_at: Option<Instant>,
+    /// The feeds that changed of late, and when.
+    changed: BTreeMap<String, Instant>,
     muted: Muted,
     released: Muted,
 }
@@ -81,13 +88,14 @@ impl Breaker {
             options,
             baseline: Baseline::default(),
             changed_at: None,
+            changed: BTreeMap::new(),
             muted: Muted::default(),
             released: Muted::default(),
         }
     }
 
     /// Counts events, and hits by value and feed: those of a value that several feeds list are told
-    /// for each of them. Hits on what is muted are told too. What trips is muted at once, indicators
+    /// for each of them. Hits on what is muted may be told too. What trips is muted at once, indicators
     /// first, those with the most hits before others.
     ///
     /// Meant for the sums of many batches, some times a second: O(hits, and indicators hit in the
@@ -100,6 +108,9 @@ impl Breaker {
     ) -> Vec<Trip> {
         self.changed_at.get_or_insert(now);
         self.window.advance(now);
+        let watch = self.options.watch;
+        self.changed
+            .retain(|_, since| now.saturating_duration_since(*since) < watch);
         self.window.add_events(events);
         for (value, feed, count) in hits {
             self.window.add_hits(PairRef { value, feed }, count);
@@ -112,8 +123,11 @@ impl Breaker {
         trips
     }
 
-    /// A new snapshot was published: what is usual is what was hit until now.
-    pub fn swapped(&mut self, now: Instant) {
+    /// A new snapshot was published, in which these feeds have changed: what is usual is what was hit
+    /// until now.
+    pub fn swapped(&mut self, now: Instant, changed: impl IntoIterator<Item = String>) {
+        let changed = changed.into_iter().map(|feed| (feed, now));
+        self.changed.extend(changed);
         self.window.advance(now);
         let since = self.changed_at.replace(now);
         let watched =
@@ -167,7 +181,9 @@ impl Breaker {
     fn trip_values(&mut self) -> Vec<Trip> {
         let mut found: Vec<(Share, Pair)> = Vec::new();
         for pair in self.window.newest_pairs() {
-            if self.muted.mutes(&pair.value, &pair.feed) || self.released.has_value(&pair.value) {
+            let spoken_for =
+                self.muted.mutes(&pair.value, &pair.feed) || self.released.has_value(&pair.value);
+            if spoken_for || !self.changed.contains_key(&*pair.feed) {
                 continue;
             }
             let now = self.share(self.window.hits(pair.as_ref()));
@@ -207,7 +223,8 @@ impl Breaker {
     fn trip_feeds(&mut self) -> Vec<Trip> {
         let mut trips = Vec::new();
         for feed in self.window.newest_feeds() {
-            if self.muted.has_feed(feed) || self.released.has_feed(feed) {
+            let spoken_for = self.muted.has_feed(feed) || self.released.has_feed(feed);
+            if spoken_for || !self.changed.contains_key(feed) {
                 continue;
             }
             let now = self.share(self.window.feed_hits(feed));

@@ -42,7 +42,7 @@ pub enum Exploded {
 pub const EXPLOSION_HITS_MIN: u64 = 100;
 
 /// A sample of fewer events tells nothing.
-pub const SAMPLE_EVENTS_MIN: u64 = 1_000;
+pub const SAMPLE_EVENTS_MIN: u64 = 10_000;
 
 /// What a candidate would hit beyond the limits and more than ten times as often as the snapshot in
 /// use, both judged by the same sample: indicators with the most hits first, then feeds, then all.

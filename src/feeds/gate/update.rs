@@ -40,8 +40,6 @@ pub struct Look<'a> {
     pub anyway: bool,
     /// How many of the lowest layers are not to be touched.
     pub closed: usize,
-    /// The number of the next snapshot.
-    pub generation: u64,
     /// Now.
     pub now: EventTime,
     /// Tries a snapshot on recent traffic: what is wrong with which feeds.
@@ -172,7 +170,7 @@ fn attempt(look: &Look<'_>, candidates: &mut [Candidate<'_>]) -> Attempt {
     if held {
         return Attempt::Again;
     }
-    let snapshot = match update.finish(look.closed, look.generation) {
+    let snapshot = match update.finish(look.closed) {
         Ok(snapshot) => snapshot,
         Err(error) => {
             let reason = chain(&error);

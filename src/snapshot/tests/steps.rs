@@ -146,7 +146,7 @@ impl Way {
                 }
                 let mut update = self.snapshot.update(builder);
                 update.replace(FEEDS[*number], NOTHING);
-                self.snapshot = update.finish(self.closed(), 1).unwrap();
+                self.snapshot = update.finish(self.closed()).unwrap();
                 model.feeds[*number].clone_from(rows);
             }
             Step::Rows(rows) => {
@@ -164,7 +164,7 @@ impl Way {
                 let ids: HashSet<&str> = rows.keys().map(|&id| IDS[usize::from(id)]).collect();
                 let mut update = self.snapshot.update(builder);
                 update.replace_rows(KEYED, &ids, NOTHING);
-                self.snapshot = update.finish(self.closed(), 1).unwrap();
+                self.snapshot = update.finish(self.closed()).unwrap();
             }
             Step::BeginMerge => {
                 if self.merge.is_none() {

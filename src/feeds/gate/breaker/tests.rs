@@ -13,8 +13,13 @@ pub(super) struct Rig {
 }
 
 impl Rig {
+    /// All feeds have just changed.
     pub(super) fn new(options: BreakerOptions) -> Self {
-        let (breaker, now) = (Breaker::new(options), Instant::now());
+        let (mut breaker, now) = (Breaker::new(options), Instant::now());
+        let feeds = ["f", "g", "old", "new", "x", "y", "z"];
+        breaker
+            .changed
+            .extend(feeds.map(|feed| (feed.to_owned(), now)));
         Self { breaker, now }
     }
 
@@ -30,8 +35,9 @@ impl Rig {
         tripped
     }
 
-    fn swap(&mut self) {
-        self.breaker.swapped(self.now);
+    /// Nothing but what changed already has.
+    pub(super) fn swap(&mut self) {
+        self.breaker.swapped(self.now, []);
     }
 
     /// What trips, whenever it does.
@@ -42,10 +48,12 @@ impl Rig {
 }
 
 impl Default for Rig {
-    /// With limits of 5, 20 and 50 of a thousand, and 100 hits or more.
+    /// With limits of 5, 20 and 50 of a thousand, and 100 hits or more; what changed is judged for
+    /// ever.
     fn default() -> Self {
         Self::new(BreakerOptions {
             hits_min: 100,
+            watch: Duration::MAX,
             ..BreakerOptions::default()
         })
     }
@@ -86,11 +94,36 @@ fn a_flood_trips_within_half_a_window_and_a_trickle_above_its_limit_within_one()
 fn few_hits_are_chance() {
     let mut rig = Rig::new(BreakerOptions {
         hits_min: 1_000,
+        watch: Duration::MAX,
         ..BreakerOptions::default()
     });
     // At most a hundred observations lie in a window.
     assert_eq!(rig.run(300, &[("v", "f", 9)]), []);
     assert_eq!(rig.trips(300, &[("v", "f", 11)]), ["`v`"]);
+}
+
+#[test]
+fn an_outbreak_of_what_has_long_been_listed_is_not_muted() {
+    let mut rig = Rig::default();
+    let flood = [("v", "unchanged", 500), ("w", "changing", 1)];
+    assert_eq!(rig.run(300, &flood), []);
+    rig.breaker.swapped(rig.now, ["changing".to_owned()]);
+    assert_eq!(rig.run(300, &flood), []);
+    assert_eq!(rig.trips(300, &[("z", "changing", 500)]), ["`z`"]);
+}
+
+#[test]
+fn what_changed_is_judged_for_a_while() {
+    let mut rig = Rig::new(BreakerOptions {
+        watch: Duration::from_secs(20),
+        ..BreakerOptions::default()
+    });
+    assert_eq!(rig.run(201, &[]), []);
+    assert_eq!(rig.run(300, &[("v", "f", 500)]), []);
+    rig.breaker.swapped(rig.now, ["f".to_owned()]);
+    // It is usual by now, and another is not.
+    let floods = [("v", "f", 500), ("w", "f", 500)];
+    assert_eq!(rig.trips(150, &floods), ["`w`"]);
 }
 
 #[test]

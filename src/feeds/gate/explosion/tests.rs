@@ -61,14 +61,14 @@ fn what_was_hit_before_may_be_hit_ten_times_as_often() {
 
 #[test]
 fn a_few_hits_or_events_are_chance() {
-    check(1_000, 0, 99, &[]);
-    check(1_000, 0, 100, &["indicator", "feed", "all"]);
-    check(999, 0, 999, &[]);
+    check(10_000, 0, 99, &[]);
+    check(10_000, 0, 100, &["indicator"]);
+    check(9_999, 0, 9_999, &[]);
 }
 
 #[test]
 fn without_a_snapshot_in_use_the_limits_alone_count() {
-    let candidate = exposure(2_000, &[("v.example", "f", 300)]);
+    let candidate = exposure(10_000, &[("v.example", "f", 1_500)]);
     let found = judge(&Exposure::default(), &candidate, HitLimits::default());
     assert_eq!(found.len(), 3);
     assert_eq!(found[0].before, Share::default());
@@ -123,7 +123,7 @@ proptest! {
         let expected = share > f64::from(limit) / 10_000.0
             && now > 10 * before
             && now >= 100
-            && events >= 1_000;
+            && events >= SAMPLE_EVENTS_MIN;
         let indicator = |explosion: &Explosion| {
             matches!(explosion.what, Exploded::Indicator { .. })
         };

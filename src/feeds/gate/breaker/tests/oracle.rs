@@ -170,6 +170,7 @@ const OPTIONS: BreakerOptions = BreakerOptions {
     },
     window: std::time::Duration::from_millis(10 * TENTH),
     hits_min: 8,
+    watch: std::time::Duration::MAX,
 };
 
 fn subject() -> impl Strategy<Value = Subject> {
@@ -217,7 +218,7 @@ proptest! {
                     prop_assert_eq!(found, oracle.observe(events, &hits));
                 }
                 Step::Swap => {
-                    rig.breaker.swapped(rig.now);
+                    rig.swap();
                     oracle.swap();
                 }
                 Step::Mute(subject) => {
@@ -253,7 +254,7 @@ proptest! {
             let hits = names.iter().zip(hits).map(|((value, feed), hits)| (*value, *feed, hits));
             let trips = rig.breaker.observe(rig.now, events * 100, hits);
             prop_assert_eq!(trips, []);
-            rig.breaker.swapped(rig.now);
+            rig.swap();
         }
     }
 
@@ -269,7 +270,7 @@ proptest! {
             rig.now += std::time::Duration::from_millis(ms);
             rig.breaker.observe(rig.now, events, []);
         }
-        rig.breaker.swapped(rig.now);
+        rig.swap();
         let hits = events * 500 / 10_000 + 1 + over;
         let mut passed = 0;
         let mut tripped = false;
