@@ -1,6 +1,6 @@
 //! Which topics a configuration needs, and how they must be kept.
 
-use crate::config::{ClusterConfig, Config, LeaseLocation};
+use crate::config::{ClusterConfig, Config, LeaseLocation, Origin};
 use crate::sink::TopicWanted;
 
 /// Milliseconds in a day.
@@ -21,6 +21,13 @@ pub fn wanted_topics(config: &Config, partitions: i32) -> Vec<(ClusterConfig, Ve
         .flat_map(|source| &source.topics)
         .map(|topic| input(topic, "events, written by your sensors"))
         .collect();
+    for feed in &config.feeds {
+        if let Origin::Topic(topic) = &feed.origin {
+            let mut wanted = input(topic, "indicators, written by your analysts");
+            wanted.settings = vec![("cleanup.policy", "compact".to_owned())];
+            read.push(wanted);
+        }
+    }
     let mut kept = 7 * DAY_MS;
     if let Some(identify) = &config.identify {
         kept = u64::try_from(identify.repeats_kept.as_millis()).unwrap_or(kept);

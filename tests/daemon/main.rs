@@ -6,6 +6,7 @@ mod support;
 mod end_to_end;
 mod feeds;
 mod identify;
+mod indicators;
 mod kills;
 mod poison;
 mod rebalance;

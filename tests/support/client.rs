@@ -214,6 +214,13 @@ impl Producer {
         }
     }
 
+    /// Sends a record without a value, which removes what `key` had.
+    pub fn remove(&self, topic: &str, partition: i32, key: &[u8]) {
+        let record = BaseRecord::<[u8], [u8]>::to(topic);
+        let sent = self.producer.send(record.partition(partition).key(key));
+        assert!(sent.is_ok(), "cannot send to {topic}");
+    }
+
     /// Sends values to the partitions of `topic` in turn, and waits until they are there.
     pub fn spread<'v>(
         &self,

@@ -10,6 +10,7 @@
 )]
 
 pub mod client;
+pub mod https;
 pub mod kafka;
 pub mod naive;
 pub mod plan;

@@ -33,6 +33,8 @@ pub struct Options {
     pub identify: Option<String>,
     /// How long leases take to become known.
     pub lease_delay: String,
+    /// More sections, such as feeds and `[gate]`.
+    pub more: String,
 }
 
 impl Options {
@@ -48,6 +50,7 @@ impl Options {
             workers: format!("threads = {threads}\ncommit_interval = \"50ms\""),
             identify: None,
             lease_delay: "0s".to_owned(),
+            more: String::new(),
         }
     }
 }
@@ -112,6 +115,7 @@ impl Setup {
             workers,
             identify,
             lease_delay,
+            more,
         } = &self.options;
         let (brokers, group, prefix) = (self.cluster.brokers(), self.group(), &self.prefix);
         let identify = identify.as_ref().map_or_else(String::new, |lines| {
@@ -128,7 +132,7 @@ impl Setup {
              [networks]\nown = [\"10.0.0.0/8\", \"2001:db8:c::/48\"]\n\
              [workers]\n{workers}\n[hits]\ntopic = \"{prefix}.hits\"\n[dead]\ntopic = \"{prefix}.dead\"\n\
              [episodes]\ntopic = \"{prefix}.episodes\"\nupdate_interval = \"0s\"\n{identify}\
-             [http]\nlisten = \"127.0.0.1:0\"\n"
+             [http]\nlisten = \"127.0.0.1:0\"\n{more}"
         )
     }
 
