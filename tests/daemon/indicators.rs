@@ -25,9 +25,8 @@ fn place(name: &str, feed: &str) -> Setup {
 fn with_topic(name: &str) -> Setup {
     let mut setup = place(name, "");
     let topic = setup.topic("indicators");
-    setup.options.more += &format!(
-        "name = \"desk\"\ntopic = \"{topic}\"\nformat = \"gannet-json\"\nrole = \"c2\"\n"
-    );
+    setup.options.more +=
+        &format!("name = \"desk\"\ntopic = \"{topic}\"\nformat = \"gannet-json\"\nrole = \"c2\"\n");
     let compacted = [("cleanup.policy", "compact")];
     setup.cluster.create_with(&topic, 1, &compacted);
     setup
@@ -109,7 +108,10 @@ fn an_indicator_of_a_topic_matches_within_three_seconds_and_after_a_restart() {
         assert_eq!(told["would_match"], expected, "{told}");
     }
     let told = gannet.get("/v1/feeds").expect("it answers").body;
-    assert!(told.contains("<html>") && told.contains("bad_json"), "{told}");
+    assert!(
+        told.contains("<html>") && told.contains("bad_json"),
+        "{told}"
+    );
     assert_eq!(gannet.stop().code(), Some(0));
 }
 
