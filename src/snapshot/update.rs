@@ -111,7 +111,7 @@ impl Merge {
 
 impl Update<'_> {
     /// Replaces a feed by what the builder has of it; says what it lists no longer. Until
-    /// [`Self::add_removed`], that matches no more.
+    /// [`SnapshotBuilder::add_removed`], that matches no more.
     pub fn replace(&mut self, feed: &str, keep: Keep) -> Gone {
         let gone = self.builder.gone(self.snapshot, feed, keep);
         for stacked in self.stack.layers_mut() {
