@@ -10,6 +10,8 @@
 
 mod absorb;
 mod batch;
+#[cfg(test)]
+mod broken;
 mod build;
 mod catalog;
 mod check;
@@ -22,10 +24,13 @@ mod judge;
 mod layer;
 mod lookup;
 mod muted;
+mod plant;
 mod protect;
 mod publish;
 mod removed;
 mod rows;
+mod same;
+mod samples;
 mod tables;
 mod update;
 mod vet;
@@ -38,9 +43,12 @@ use crate::model::SnapshotId;
 
 pub use crate::matching::HashKey;
 pub use batch::RowBatch;
+#[cfg(test)]
+pub(crate) use broken::lose_rows_of;
 pub use build::{
     BuildError, BuildOptions, FeedId, FeedInfo, SnapshotBuilder, VALUE_INDICATORS_MAX,
 };
+pub use check::SelfTestError;
 pub use counts::{Accepted, BatchTaken, FeedCounts, Refusal};
 pub use layer::Layer;
 pub use lookup::Lookup;
