@@ -31,6 +31,7 @@ mod removed;
 mod rows;
 mod same;
 mod samples;
+mod self_test;
 mod tables;
 mod update;
 mod vet;
@@ -48,7 +49,6 @@ pub(crate) use broken::lose_rows_of;
 pub use build::{
     BuildError, BuildOptions, FeedId, FeedInfo, SnapshotBuilder, VALUE_INDICATORS_MAX,
 };
-pub use check::SelfTestError;
 pub use counts::{Accepted, BatchTaken, FeedCounts, Refusal};
 pub use layer::Layer;
 pub use lookup::Lookup;
@@ -56,6 +56,7 @@ pub use muted::Muted;
 pub use protect::Protected;
 pub use publish::{Publisher, SnapshotReader};
 pub use removed::{Gone, Keep, Removed};
+pub use self_test::SelfTestError;
 pub use update::{Merge, Update};
 pub use vet::{Vetted, Vetter, may_be_listed};
 

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::change::{change, churn, percent, rolled_back};
 use super::removed;
 use super::store::{Copy, Store};
-use super::{Age, Dates, Passed, SAME_ROWS_MIN, Version, age, change, churn, rolled_back};
+use super::{Age, Dates, Passed, SAME_ROWS_MIN, Version, age};
 use crate::config::FeedConfig;
 use crate::feeds::error::chain;
 use crate::feeds::load::{LoadError, LoadedFeed, Plan, fill};
@@ -224,8 +225,7 @@ fn turned(
     let mut wrong = Vec::new();
     for pair in same.iter().filter(|pair| !before.contains(pair)) {
         let find = |name: &str| tried.iter().find(|one| one.feed.name == name);
-        let changed =
-            |name: &str| find(name).map(|one| super::percent(one.gone.gone, one.gone.before));
+        let changed = |name: &str| find(name).map(|one| percent(one.gone.gone, one.gone.before));
         for (feed, other) in [(&pair.0, &pair.1), (&pair.1, &pair.0)] {
             let Some(one) = find(feed) else {
                 continue;
@@ -400,7 +400,7 @@ impl<'a> Candidate<'a> {
         };
         let dates = Dates::of(&loaded.report, look.now);
         passed.age = Age::of(self.config, dates, changed);
-        let churn = super::percent(self.gone.gone, self.gone.before);
+        let churn = percent(self.gone.gone, self.gone.before);
         Some(LookedAt {
             known: Known {
                 checksum: self.checksum,
