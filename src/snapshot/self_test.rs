@@ -204,6 +204,16 @@ impl Snapshot {
             }
             SampleValue::Prefix(_) | SampleValue::Endpoint(..) => {}
         }
+        let found = if sure {
+            self.shows_sample(stacked, sample, subject)
+        } else {
+            in_layer()
+        };
+        if found { Ok(()) } else { Err(lost(FIND)) }
+    }
+
+    /// Whether a lookup finds the row of a sample, whatever comes of it.
+    fn shows_sample(&self, stacked: &Stacked, sample: &Sample, subject: Subject<'_>) -> bool {
         let feed = feed_of(stacked, sample);
         let is_it = |judged: &Judged<'_>| {
             let mut rows = judged.rows.iter();
@@ -214,12 +224,7 @@ impl Snapshot {
                         .is_some_and(|by| &*by.name == feed)
                 })
         };
-        let found = if sure {
-            self.judge(subject, None).iter().any(is_it)
-        } else {
-            in_layer()
-        };
-        if found { Ok(()) } else { Err(lost(FIND)) }
+        self.judge(subject, None).iter().any(is_it)
     }
 
     /// Makes sure that nothing matches that no feed may list, beyond what `running` matches.

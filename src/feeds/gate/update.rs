@@ -353,6 +353,16 @@ impl<'a> Candidate<'a> {
         self.held = Some((reason.to_owned(), error));
     }
 
+    /// When what was read was last changed.
+    fn changed_at(&self, look: &Look<'_>) -> Option<EventTime> {
+        let copy = self.copy.as_ref().or(self.good.as_ref());
+        match (copy, look.store) {
+            (Some(copy), _) => age::copy_changed(&copy.facts),
+            (None, Some(_)) => None,
+            (None, None) => age::changed(&self.config.path, look.now),
+        }
+    }
+
     /// What became of it; none for a feed of which nothing is known and nothing came.
     fn looked_at(self, look: &Look<'_>) -> Option<LookedAt> {
         let before = look.known.get(&self.config.name);
@@ -392,14 +402,8 @@ impl<'a> Candidate<'a> {
                 error: None,
             });
         };
-        let copy = self.copy.as_ref().or(self.good.as_ref());
-        let changed = match (copy, look.store) {
-            (Some(copy), _) => age::copy_changed(&copy.facts),
-            (None, Some(_)) => None,
-            (None, None) => age::changed(&self.config.path, look.now),
-        };
         let dates = Dates::of(&loaded.report, look.now);
-        passed.age = Age::of(self.config, dates, changed);
+        passed.age = Age::of(self.config, dates, self.changed_at(look));
         let churn = percent(self.gone.gone, self.gone.before);
         Some(LookedAt {
             known: Known {
