@@ -365,6 +365,7 @@ impl<'a> Candidate<'a> {
 
     /// What became of it; none for a feed of which nothing is known and nothing came.
     fn looked_at(self, look: &Look<'_>) -> Option<LookedAt> {
+        let changed = self.loaded.as_ref().and_then(|_| self.changed_at(look));
         let before = look.known.get(&self.config.name);
         let mut passed = Passed {
             name: self.config.name.clone(),
@@ -403,7 +404,7 @@ impl<'a> Candidate<'a> {
             });
         };
         let dates = Dates::of(&loaded.report, look.now);
-        passed.age = Age::of(self.config, dates, self.changed_at(look));
+        passed.age = Age::of(self.config, dates, changed);
         let churn = percent(self.gone.gone, self.gone.before);
         Some(LookedAt {
             known: Known {
