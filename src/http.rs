@@ -98,7 +98,7 @@ pub struct FeedStatus {
     pub name: String,
     /// How long ago it was last loaded.
     pub age: Option<Duration>,
-    /// Why its last load was refused; `None`: it was not.
+    /// Why its last load was refused, or what else is wrong with it; `None`: nothing.
     pub error: Option<String>,
 }
 

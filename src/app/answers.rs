@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use super::now;
 use crate::config::FeedConfig;
 use crate::encode;
-use crate::feeds::gate::{Passed, Version};
+use crate::feeds::gate::{self, Passed, Version};
 use crate::feeds::{Found, LoadedFeed, detect, strip};
 use crate::model::{NAME_LEN_MAX, Named, Scope};
 use crate::snapshot::{Lookup, Protected, Refusal, may_be_listed};
@@ -24,6 +25,12 @@ pub fn feed_json(feed: &FeedConfig, loaded: &LoadedFeed, passed: &Passed) -> ser
         told.insert("changed".to_owned(), json!(changed(&feed.path)));
         told.insert("state".to_owned(), json!(state));
         told.insert("reason".to_owned(), json!(reason));
+        let age = passed.age;
+        told.insert("dated".to_owned(), json!(age.dated.map(gate::written)));
+        let stale_from = age.stale_from.map(gate::written);
+        told.insert("stale_from".to_owned(), json!(stale_from));
+        told.insert("stale".to_owned(), json!(age.is_stale(now())));
+        told.insert("same_as".to_owned(), json!(passed.same_as));
     }
     told
 }

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::answers::feed_json;
+use super::now;
 use crate::config::FeedConfig;
-use crate::feeds::gate::Version;
+use crate::feeds::gate::{self, Version};
 use crate::http::{FeedStatus, Readiness, SnapshotStatus};
+use crate::model::EventTime;
 use crate::reload::Published;
 
 /// A thread that has not been heard of for so long is not alive.
@@ -48,6 +50,22 @@ struct Feed {
     error: Option<String>,
     /// Why it could not be fetched.
     fetch_error: Option<String>,
+    /// From when on it is too old.
+    stale_from: Option<EventTime>,
+}
+
+impl Feed {
+    /// What is wrong with it now: the worst alone.
+    fn trouble(&self) -> Option<String> {
+        if let Some(error) = &self.error {
+            return Some(error.clone());
+        }
+        if let Some(error) = &self.fetch_error {
+            return Some(format!("not fetched: {error}"));
+        }
+        let stale_from = self.stale_from.filter(|from| *from <= now())?;
+        Some(format!("stale since {}", gate::written(stale_from)))
+    }
 }
 
 impl Health {
@@ -78,8 +96,9 @@ impl Health {
             entry.error = None;
         }
         for passed in &published.passed {
+            let entry = state.feeds.entry(passed.name.clone()).or_default();
+            entry.stale_from = passed.age.stale_from;
             if let Version::LastGood { reason, made } = &passed.version {
-                let entry = state.feeds.entry(passed.name.clone()).or_default();
                 entry.error = Some(format!("held back, the copy of {made} is used: {reason}"));
             }
         }
@@ -218,10 +237,7 @@ impl Health {
                 .map(|(name, feed)| FeedStatus {
                     name: name.clone(),
                     age: feed.loaded_at.map(|at| at.elapsed()),
-                    error: feed.error.clone().or_else(|| {
-                        let error = feed.fetch_error.as_ref()?;
-                        Some(format!("not fetched: {error}"))
-                    }),
+                    error: feed.trouble(),
                 })
                 .collect(),
         }

@@ -128,6 +128,16 @@ fn list(options: &Options) -> Outcome {
         any_held |= reason.is_some();
         objects.push(app::feed_json(feed, loaded, passed));
         as_text(&mut text, feed, loaded, state, reason)?;
+        if let Some(from) = passed
+            .age
+            .stale_from
+            .filter(|_| passed.age.is_stale(app::now()))
+        {
+            writeln!(text, "  stale since {}", gate::written(from))?;
+        }
+        if !passed.same_as.is_empty() {
+            writeln!(text, "  lists the same as {}", passed.same_as.join(", "))?;
+        }
     }
     let snapshot = &gated.loaded.snapshot;
     if options.json {

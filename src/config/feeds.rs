@@ -9,8 +9,7 @@ use super::gate;
 use super::inputs::Unique;
 use super::reader::{Section, Wrong};
 use super::value::{
-    Item, choice, delimiter, duration, flag, name, named, path, percent, scope, size, text, topic,
-    word,
+    Item, choice, delimiter, duration, flag, named, path, percent, scope, size, text, topic, word,
 };
 use super::{ChangeLimits, CsvColumns, FeedConfig};
 use crate::model::{FeedFormat, Named, VictimDirection};
@@ -93,7 +92,7 @@ pub(super) fn feeds(
     }
     let mut feeds = Vec::new();
     for (index, mut section) in sections.into_iter().enumerate() {
-        let name = section.required("name", name);
+        let name = section.required("name", gate::feed_name);
         let taken = name.as_deref();
         let taken = taken.map(|name| names.take(name, format!("feed[{index}].name")));
         if let Some(Err(taken)) = taken {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::reader::{Section, Wrong};
-use super::value::{Item, choice, count, path, percent, word};
+use super::value::{Item, choice, count, name, path, percent, word};
 use crate::model::{DomainName, NAME_LEN_MAX};
 
 /// `[gate]`.
@@ -76,6 +76,10 @@ pub struct ChangeLimits {
     pub growth_max: u32,
     /// Of a hundred indicators, how many may be replaced by others, unless as many were before.
     pub churn_max: u8,
+    /// Whether it may become older than its last good copy, by its own dates.
+    pub rollback: bool,
+    /// Whether it may become the same as another feed.
+    pub duplicate: bool,
 }
 
 impl Default for ChangeLimits {
@@ -84,8 +88,25 @@ impl Default for ChangeLimits {
             shrink_max: 30,
             growth_max: 100,
             churn_max: 90,
+            rollback: false,
+            duplicate: false,
         }
     }
+}
+
+/// What the store keeps beside the directories of feeds, each of which has the name of its feed.
+const STORE_NAMES: [&str; 4] = ["muted.json", "muted.unfinished", "audit.jsonl", "requests"];
+
+/// The name of a feed: as of a source, and none that the store needs itself.
+pub(super) fn feed_name(item: &Item<'_>) -> Result<String, Wrong> {
+    let name = name(item)?;
+    let mut taken = STORE_NAMES.iter();
+    // Some file systems do not tell letters from small ones.
+    if taken.any(|taken| name.eq_ignore_ascii_case(taken)) {
+        let message = format!("`{name}` is a file that the `store` of [gate] keeps itself");
+        return Err(message.into());
+    }
+    Ok(name)
 }
 
 /// Most percent by which a feed may grow.
@@ -130,10 +151,13 @@ pub(super) fn limits(section: &mut Section<'_>, base: ChangeLimits) -> ChangeLim
         let percent = count(0..=GROWTH_MAX)(item)?;
         u32::try_from(percent).map_err(|error| error.to_string().into())
     };
+    let passes = &[("hold", false), ("accept", true)];
     ChangeLimits {
         shrink_max: section.or("shrink_max", base.shrink_max, percent),
         growth_max: section.or("growth_max", base.growth_max, growth),
         churn_max: section.or("churn_max", base.churn_max, percent),
+        rollback: section.or("rollback", base.rollback, choice(passes)),
+        duplicate: section.or("duplicate", base.duplicate, choice(passes)),
     }
 }
 

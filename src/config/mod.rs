@@ -157,7 +157,7 @@ pub struct FeedConfig {
     pub grace: Duration,
     /// How long what it no longer lists is kept for events before that.
     pub keep_removed: Duration,
-    /// A list that has not changed for longer is too old.
+    /// A list that is older is stale: it matches on, and is told to be.
     pub age_max: Option<Duration>,
     /// Whether `address:port` matches the address on every port.
     pub ignore_ports: bool,

@@ -73,6 +73,9 @@ impl<F, P> Table<F, P> {
                 continue;
             }
             if read.comment {
+                if let Some(made) = last_updated(record.raw()) {
+                    rows.state_date(made);
+                }
                 columns = (self.find)(&record).ok().or(columns);
                 continue;
             }
@@ -100,6 +103,17 @@ impl<F, P> Table<F, P> {
         }
         Ok(())
     }
+}
+
+/// When a list was made, if a comment says so: `# Last updated: 2026-01-01 00:00:00 (UTC)`.
+fn last_updated(comment: &[u8]) -> Option<EventTime> {
+    let text = std::str::from_utf8(comment).ok()?.trim_start_matches('#');
+    let date = text
+        .trim_start()
+        .strip_prefix("Last updated:")?
+        .trim_start();
+    let date = date.split('(').next().unwrap_or(date);
+    parse_time(date.trim_end_matches(['#', ' ', '\t', '\r', '\n'])).ok()
 }
 
 /// What was read into the record.

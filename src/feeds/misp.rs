@@ -287,6 +287,9 @@ impl<'d> Events<'_, '_, 'd, '_> {
             outdated: since.is_some_and(|since| self.is_outdated(event.uuid, since, value)),
             deleted: false,
         };
+        if let Aim::Take { rows, .. } = &mut self.aim {
+            rows.note_date(since);
+        }
         self.attributes(event.attributes, &shared);
         let Some(objects) = event.objects else {
             return true;

@@ -140,6 +140,8 @@ pub const HOST_BITS: Reason = "host_bits";
 pub const PORT_DROPPED: Reason = "port_dropped";
 /// Remark: tags beyond the first 32 were dropped.
 pub const TAGS_DROPPED: Reason = "tags_dropped";
+/// Remark: another feed lists the same.
+pub const SAME_AS_ANOTHER_FEED: Reason = "same_as_another_feed";
 /// Remark: a file of a directory holds no row.
 pub const EMPTY_FILE: Reason = "empty_file";
 /// Remark: more than half of the rows of one file of a directory were refused.

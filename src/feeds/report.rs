@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::reason::{self, Reason};
-use crate::model::FeedFormat;
+use crate::model::{EventTime, FeedFormat};
 
 /// What a feed held. `rows` = `accepted` + all `refused` + `ignored`, always.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,10 @@ pub struct FeedReport {
     pub bytes: u64,
     /// The format that was told from the content; none if it was said.
     pub guessed: Option<FeedFormat>,
+    /// When the list was made, by its own word.
+    pub stated: Option<EventTime>,
+    /// The newest date of a row: when it was seen, made, or is valid from.
+    pub newest: Option<EventTime>,
 }
 
 impl FeedReport {
@@ -42,6 +46,7 @@ impl FeedReport {
         self.accepted += later.accepted;
         self.ignored += later.ignored;
         self.refanged += later.refanged;
+        self.newest = self.newest.max(later.newest);
         for (reason, count) in later.refused {
             *self.refused.entry(reason).or_default() += count;
         }

@@ -161,6 +161,16 @@ impl<'t> Rows<'t> {
         self.report
     }
 
+    /// Notes when the list was made, by its own word; the newest one counts.
+    pub(super) fn state_date(&mut self, made: EventTime) {
+        self.report.stated = self.report.stated.max(Some(made));
+    }
+
+    /// Notes a date of a row beside those of its facts.
+    pub(super) fn note_date(&mut self, at: Option<EventTime>) {
+        self.report.newest = self.report.newest.max(at);
+    }
+
     /// Counts a remark.
     pub(super) fn remark(&mut self, remark: Reason) {
         *self.report.warnings.entry(remark).or_default() += 1;
@@ -332,7 +342,7 @@ impl<'t> Rows<'t> {
             confidence,
             valid_from,
             valid_until: _,
-            seen: _,
+            seen,
             valid_for: _,
             state,
             reference,
@@ -352,6 +362,7 @@ impl<'t> Rows<'t> {
             tags,
         })?;
         self.report.indicators += 1;
+        self.note_date(valid_from.max(seen));
         Ok(())
     }
 

@@ -4,12 +4,13 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use super::ParseOptions;
 use super::reason::{self, Reason};
 use super::rows::{Facts, Row, Rows};
+use crate::model::EventTime;
 
 /// Parses one line.
 ///
@@ -52,9 +53,18 @@ struct Object<'a> {
     sblid: Option<Cow<'a, str>>,
     /// An autonomous system.
     asn: Option<IgnoredAny>,
+    /// Of what describes the list: when that was made, in seconds since the epoch.
+    #[serde(default, deserialize_with = "seconds")]
+    timestamp: Option<i64>,
     /// What the line is, if it is no listing.
     #[serde(borrow, rename = "type")]
     kind: Option<Cow<'a, str>>,
+}
+
+/// A whole number; nothing for anything else.
+fn seconds<'d, D: Deserializer<'d>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_i64())
 }
 
 /// Parses one line of the JSON form.
@@ -65,7 +75,13 @@ fn parse_object(text: &str, facts: &Facts<'_>, rows: &mut Rows<'_>) -> Result<Ro
     let object: Object<'_> = serde_json::from_str(text).map_err(|_| reason::BAD_JSON)?;
     let Some(network) = &object.cidr else {
         return match &object.kind {
-            Some(kind) if kind == "metadata" => Ok(Row::Ignored),
+            Some(kind) if kind == "metadata" => {
+                let made = object.timestamp.map(|at| EventTime::from_parts(at, 0));
+                if let Some(Ok(made)) = made {
+                    rows.state_date(made);
+                }
+                Ok(Row::Ignored)
+            }
             Some(_) | None if object.asn.is_some() => Err(reason::NO_NETWORK),
             Some(_) | None => Err(reason::MISSING_VALUE),
         };

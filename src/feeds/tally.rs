@@ -45,6 +45,8 @@ impl Tally {
             warnings,
             bytes,
             guessed,
+            stated,
+            newest,
         } = counted;
         let report = &mut self.report;
         report.rows += rows;
@@ -54,6 +56,8 @@ impl Tally {
         report.refanged += refanged;
         report.bytes += bytes;
         report.guessed = report.guessed.or(guessed);
+        report.stated = report.stated.max(stated);
+        report.newest = report.newest.max(newest);
         for (reason, count) in refused {
             *report.refused.entry(reason).or_default() += count;
         }

@@ -1,5 +1,6 @@
 //! Whole feeds: what every format has in common, every way to fail, and real lists.
 
+mod dates;
 mod incidents;
 mod lives;
 mod packed;

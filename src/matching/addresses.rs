@@ -72,6 +72,14 @@ impl AddressTableBuilder {
         endpoint.map(|&(id, _)| id)
     }
 
+    /// Whether any prefix or endpoint is of IPv4, else of IPv6.
+    pub fn has_family(&self, v4: bool) -> bool {
+        let mut prefixes = self.prefixes.keys();
+        let mut endpoints = self.endpoints.keys();
+        prefixes.any(|net| net.addr().is_ipv4() == v4)
+            || endpoints.any(|(ip, _)| ip.is_ipv4() == v4)
+    }
+
     /// The table.
     pub fn build(self) -> AddressTable {
         let filter = if self.prefixes.is_empty() && self.endpoints.is_empty() {

@@ -171,6 +171,11 @@ impl NameTableBuilder {
         self.table.position(name, hash.0)
     }
 
+    /// Whether there is no name.
+    pub fn is_empty(&self) -> bool {
+        self.table.keys().is_empty()
+    }
+
     /// Reads where a name would be inserted. Many of these in a row wait for memory once, where
     /// as many insertions would each wait for themselves. What it returns means nothing.
     pub fn touch(&self, hash: NameHash) -> u32 {

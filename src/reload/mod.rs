@@ -5,18 +5,17 @@
 //! what has changed is read, and stands in a layer above the rest; when there is much of it, layers
 //! are merged, beside all that ([`Reloader::merge`]).
 
+mod dry_run;
 mod rows;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, FeedConfig};
-use crate::feeds::gate::{
-    self, Exploded, Exposure, Fresh, Gated, Kept, Known, Look, Looked, Muted, Passed, Store,
-};
+use crate::feeds::gate::{self, Fresh, Gated, Kept, Known, Look, Looked, Muted, Passed, Store};
 use crate::feeds::{LoadError, LoadedFeed};
 use crate::model::{EventTime, TrafficSample};
 use crate::snapshot::{
@@ -59,6 +58,8 @@ struct Built {
     key: HashKey,
     /// Of each feed in the snapshot.
     known: BTreeMap<String, Known>,
+    /// The pairs of feeds that list the same.
+    same: Vec<(Arc<str>, Arc<str>)>,
     /// The lowest layers, which are being merged.
     merge: Option<Arc<Merge>>,
 }
@@ -125,6 +126,7 @@ impl Reloader {
             built: Mutex::new(Built {
                 key: HashKey::random(),
                 known: BTreeMap::new(),
+                same: Vec::new(),
                 merge: None,
             }),
             in_use: Mutex::default(),
@@ -173,6 +175,10 @@ impl Reloader {
             Ok(gated) => gated,
             Err(errors) => return Reload::Failed(errors),
         };
+        let tested = gated.loaded.snapshot.self_test(None, &options.protected);
+        if let Err(error) = tested {
+            return Reload::Failed(vec![BuildError::from(error).into()]);
+        }
         if let Some(store) = &self.store {
             gated.keep(store);
         }
@@ -203,6 +209,7 @@ impl Reloader {
             };
             built.known.insert(known.passed.name.clone(), known);
         }
+        built.same = gated.loaded.snapshot.same_lists(gate::SAME_ROWS_MIN);
         gated.loaded.snapshot
     }
 
@@ -262,6 +269,7 @@ impl Reloader {
             }
             return Reload::Unchanged(Box::new(self.told(built, current, started, read)));
         };
+        built.same = looked.same;
         let changed: Vec<&str> = read.iter().map(String::as_str).collect();
         let snapshot = self.publish(snapshot, &changed);
         Reload::Published(Box::new(self.told(built, &snapshot, started, read)))
@@ -274,63 +282,13 @@ impl Reloader {
         };
         let kept = Kept {
             indicators: known.loaded.report.indicators,
+            dates: fresh.dates,
             churn: Some(fresh.churn),
             removed: Some(gate::removed_text(&fresh.removed)),
         };
         let kept = store.keep(&known.passed.name, copy, kept);
         kept.err()
             .map_or_else(|| known.passed.trouble.clone(), |error| error.to_string())
-    }
-
-    /// What a snapshot would suddenly hit of what was looked at lately, by the feeds that it is
-    /// about.
-    fn dry_run(&self, current: &Snapshot, next: &Snapshot) -> Vec<(String, String)> {
-        let sample = lock(&self.sample);
-        let at = Some((self.now)());
-        let exposure = |snapshot: &Snapshot| {
-            Exposure::of(&sample, |key, found| snapshot.would_match(key, at, found))
-        };
-        let (running, candidate) = (exposure(current), exposure(next));
-        let explosions = gate::judge(&running, &candidate, self.config.gate.hits);
-        let mut wrong = Vec::new();
-        for explosion in explosions {
-            let reason = explosion.to_string();
-            match &explosion.what {
-                Exploded::Indicator { feed, .. } | Exploded::Feed { feed } => {
-                    wrong.push((feed.clone(), reason));
-                }
-                Exploded::All => {
-                    // Whoever adds most of it.
-                    let added = |feed: &String| {
-                        candidate
-                            .of_feed(feed)
-                            .hits
-                            .saturating_sub(running.of_feed(feed).hits)
-                    };
-                    let feeds = candidate.by_feed.keys();
-                    let most = feeds.max_by_key(|&feed| added(feed));
-                    wrong.extend(most.map(|feed| (feed.clone(), reason)));
-                }
-            }
-        }
-        wrong
-    }
-
-    /// The sample of what was looked at lately, to add to; none while a snapshot is tried on it.
-    pub fn sample(&self) -> Option<MutexGuard<'_, TrafficSample>> {
-        match self.sample.try_lock() {
-            Ok(sample) => Some(sample),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-
-    /// What a snapshot would hit of the sample.
-    pub fn exposure(&self, snapshot: &Snapshot) -> Exposure {
-        let at = Some((self.now)());
-        Exposure::of(&lock(&self.sample), |key, found| {
-            snapshot.would_match(key, at, found);
-        })
     }
 
     /// Mutes this and nothing else, in the snapshot in use and in all that come. Does not wait for a
@@ -382,10 +340,11 @@ impl Reloader {
         let mut built = lock(&self.built);
         built.merge = None;
         let layer = layer?;
-        let mut in_use = lock(&self.in_use);
-        if let Some(current) = in_use.publisher.as_ref().map(Publisher::current) {
+        if let Some(current) = self.current() {
+            let merged = current.merged(&merge, layer);
+            merged.self_test(Some(&current), &self.protected())?;
             // The same indicators, so the number stays.
-            in_use.publish(&current.merged(&merge, layer));
+            lock(&self.in_use).publish(&merged);
         }
         Ok(true)
     }
@@ -420,6 +379,9 @@ impl Reloader {
             .feeds
             .iter()
             .filter_map(|feed| built.known.get(&feed.name));
+        let mut feeds: Vec<LoadedFeed> = known.clone().map(|known| known.loaded.clone()).collect();
+        let mut passed: Vec<Passed> = known.map(|known| known.passed.clone()).collect();
+        gate::tell_same(&built.same, &mut passed, &mut feeds);
         Published {
             generation: snapshot.generation(),
             hash: snapshot.hash().to_owned(),
@@ -427,8 +389,8 @@ impl Reloader {
             allow_rules: snapshot.allow_rules(),
             bytes: snapshot.bytes(),
             took: started.elapsed(),
-            feeds: known.clone().map(|known| known.loaded.clone()).collect(),
-            passed: known.map(|known| known.passed.clone()).collect(),
+            feeds,
+            passed,
             read,
         }
     }

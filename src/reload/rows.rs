@@ -1,5 +1,6 @@
 //! Feeds that change row by row: what a topic brings goes into the snapshot in use at once.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use hashbrown::HashSet;
@@ -8,7 +9,7 @@ use super::{Built, Published, Reload, Reloader, lock};
 use crate::config::FeedConfig;
 use crate::feeds::gate;
 use crate::feeds::{ParseOptions, parse_rows};
-use crate::snapshot::SnapshotBuilder;
+use crate::snapshot::{BuildError, SnapshotBuilder};
 
 /// A row of a topic: the id of an indicator, and what stands there now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,7 @@ impl Reloader {
             Err(error) => return Reload::Failed(vec![error.into()]),
         };
         options.hash_key = Some(built.key);
+        let protected = Arc::clone(&options.protected);
         let mut builder = SnapshotBuilder::new(options);
         let id = builder.add_feed(crate::feeds::feed_info(config));
         let mut seen: HashSet<&str> = HashSet::new();
@@ -66,6 +68,9 @@ impl Reloader {
             Ok(next) => next,
             Err(error) => return Reload::Failed(vec![error.into()]),
         };
+        if let Err(error) = next.self_test(Some(&current), &protected) {
+            return Reload::Failed(vec![BuildError::from(error).into()]);
+        }
         for (of, reason) in self.dry_run(&current, &next) {
             if of == feed {
                 return self.held(&mut built, config, reason, started);

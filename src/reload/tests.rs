@@ -1,5 +1,7 @@
 //! From load to load: what is read again, what stays, what is held back, and what a restart knows.
 
+mod rules;
+
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -165,6 +165,9 @@ impl Absorbed<'_, '_> {
             return None;
         }
         rows.push(key, Row::new(set, placed.row.scope(), detail));
+        if !catalog.is_removed(placed.row) {
+            contents.samples.offer(feed.0, placed.rule, &value);
+        }
         Some(())
     }
 }

@@ -12,8 +12,11 @@ use super::counts::{Accepted, BatchTaken, FeedCounts, Refusal};
 use super::digest::FeedDigest;
 use super::ids::IdIndex;
 use super::layer::{Layer, Rule};
+use super::plant::plant;
 use super::protect::Protected;
 use super::rows::Row;
+use super::samples::Samples;
+use super::self_test::SelfTestError;
 use super::tables::TablesBuilder;
 use super::vet::{Vetted, Vetter};
 use crate::matching::{HashKey, TableError};
@@ -74,6 +77,9 @@ pub enum BuildError {
         /// The value.
         value: String,
     },
+    /// The snapshot does not answer as it must.
+    #[error("the snapshot did not pass its self-test")]
+    Asked(#[from] SelfTestError),
     /// More than a table can hold, though each of its parts could.
     #[error("too many indicators for one snapshot")]
     Full,
@@ -99,6 +105,8 @@ pub(super) struct Contents {
     pub(super) catalog: CatalogBuilder,
     /// Of every feed.
     pub(super) digests: Vec<FeedDigest>,
+    /// For the self-test.
+    pub(super) samples: Samples,
     pub(super) rules: Rules,
 }
 
@@ -122,6 +130,7 @@ impl SnapshotBuilder {
             contents: Contents {
                 catalog: CatalogBuilder::default(),
                 digests: Vec::new(),
+                samples: Samples::default(),
                 rules: Rules {
                     listed: TablesBuilder::new(key),
                     allowed: TablesBuilder::new(key),
@@ -225,7 +234,8 @@ impl SnapshotBuilder {
                 .build(engine)
                 .map_err(|source| BuildError::Table { rules, source })
         };
-        let contents = self.contents;
+        let mut contents = self.contents;
+        let planted = plant(&mut contents.rules, self.key);
         let mut layer = Layer {
             feeds: self.counts,
             digests: contents.digests,
@@ -234,7 +244,11 @@ impl SnapshotBuilder {
             allowed: build(contents.rules.allowed, "allowed")?,
             revoked: build(contents.rules.revoked, "revoked")?,
             ids: IdIndex::default(),
+            samples: contents.samples.finish(),
+            planted,
         };
+        #[cfg(test)]
+        super::broken::lose(&mut layer);
         check(&layer.listed)?;
         check(&layer.allowed)?;
         layer.ids = ids_of(&layer);
@@ -334,6 +348,9 @@ impl Contents {
         rows.push(key, Row::new(set, scope, details.add(row.detail)?));
         if let Some(digest) = self.digests.get_mut(usize::from(feed.0)) {
             digest.add(row.digest);
+        }
+        if !row.set.removed {
+            self.samples.offer(feed.0, rule_of(row.set), &row.value);
         }
         Ok(accepted)
     }

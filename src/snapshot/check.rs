@@ -1,5 +1,5 @@
-//! The self-test: a freshly built snapshot must find a sample of its own keys, or it is not
-//! published.
+//! The self-test of tables: freshly built, they must find a sample of their own keys, or there is no
+//! layer. What is asked of a whole snapshot stands beside.
 
 use super::build::BuildError;
 use super::tables::{Class, Tables};

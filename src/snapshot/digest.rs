@@ -9,6 +9,7 @@ use hashbrown::HashSet;
 use super::build::FeedInfo;
 use super::catalog::SetForm;
 use super::detail::cut;
+use super::layer::with_scope;
 use crate::model::{IndicatorValue, Named, Scope, VictimDirection};
 
 /// The hash of one feed: of its rules, and the sum of those of its rows.
@@ -21,6 +22,9 @@ pub(super) struct FeedDigest {
 /// The hash of one row, or the sum of many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RowDigest([u64; 4]);
+
+/// What values add up to, in whatever order they come.
+pub(super) type ValueSum = RowDigest;
 
 /// Names this way of hashing: a change of it changes every hash.
 const VERSION: &str = "gannet.snapshot.v2";
@@ -87,6 +91,13 @@ pub(super) fn hash_of(feeds: impl Iterator<Item = (Arc<str>, FeedDigest)>) -> St
     hex
 }
 
+/// The hash of a value, of a name whatever it covers.
+pub(super) fn value_sum(value: &IndicatorValue<'_>) -> ValueSum {
+    let mut bytes = Vec::new();
+    push_value(&mut bytes, &with_scope(*value, Scope::Exact));
+    RowDigest::of(&blake3::hash(&bytes))
+}
+
 impl RowDigest {
     /// A hash as four numbers.
     fn of(hash: &blake3::Hash) -> Self {
@@ -98,7 +109,7 @@ impl RowDigest {
     }
 
     /// Adds another.
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         for (lane, added) in self.0.iter_mut().zip(other.0) {
             *lane = lane.wrapping_add(added);
         }

@@ -10,6 +10,7 @@ use super::counts::FeedCounts;
 use super::digest::{FeedDigest, RowDigest, RowHasher};
 use super::ids::IdIndex;
 use super::rows::Row;
+use super::samples::Sample;
 use super::tables::{Class, Tables};
 use crate::matching::KeyId;
 use crate::model::{IndicatorValue, NAME_LEN_MAX, Scope};
@@ -30,6 +31,10 @@ pub struct Layer {
     pub(super) revoked: Tables,
     /// Where the rows of feeds are that change row by row.
     pub(super) ids: IdIndex,
+    /// Rows that are in it, for the self-test.
+    pub(super) samples: Vec<Sample>,
+    /// What is planted in it.
+    pub(super) planted: Vec<&'static str>,
 }
 
 /// What a row does, which says in which tables it is.
@@ -245,6 +250,11 @@ impl Stacked {
     /// Whether a feed of the layer is not hidden as a whole.
     pub(super) fn shows_feed(&self, feed: u16) -> bool {
         !self.hidden.feeds.contains(&feed)
+    }
+
+    /// Whether single rows of a feed are hidden.
+    pub(super) fn hides_rows_of(&self, feed: u16) -> bool {
+        self.hidden.ids.iter().any(|(of, _)| *of == feed)
     }
 
     /// Hides all rows of a feed; what was hidden of it one by one no longer counts.

@@ -10,6 +10,8 @@
 
 mod absorb;
 mod batch;
+#[cfg(test)]
+mod broken;
 mod build;
 mod catalog;
 mod check;
@@ -22,10 +24,14 @@ mod judge;
 mod layer;
 mod lookup;
 mod muted;
+mod plant;
 mod protect;
 mod publish;
 mod removed;
 mod rows;
+mod same;
+mod samples;
+mod self_test;
 mod tables;
 mod update;
 mod vet;
@@ -38,6 +44,8 @@ use crate::model::SnapshotId;
 
 pub use crate::matching::HashKey;
 pub use batch::RowBatch;
+#[cfg(test)]
+pub(crate) use broken::lose_rows_of;
 pub use build::{
     BuildError, BuildOptions, FeedId, FeedInfo, SnapshotBuilder, VALUE_INDICATORS_MAX,
 };
@@ -48,6 +56,7 @@ pub use muted::Muted;
 pub use protect::Protected;
 pub use publish::{Publisher, SnapshotReader};
 pub use removed::{Gone, Keep, Removed};
+pub use self_test::SelfTestError;
 pub use update::{Merge, Update};
 pub use vet::{Vetted, Vetter, may_be_listed};
 

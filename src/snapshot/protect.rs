@@ -1,6 +1,8 @@
 //! What no feed may list, whatever it says: names and networks that are known to be somebody's who
 //! must not be accused. Asked once for every row, by the thread that vets it.
 
+use std::net::IpAddr;
+
 use hashbrown::HashMap;
 use ipnet::IpNet;
 
@@ -70,6 +72,28 @@ impl Protected {
         self.nets.push((why, Ranges(ranges)));
     }
 
+    /// Some of the protected names: those that patterns are held against, then others, at most `max`
+    /// of each; and whether patterns are.
+    pub(super) fn some_names(&self, max: usize) -> impl Iterator<Item = (&str, bool)> {
+        let against = self.against_patterns.iter();
+        let others = self
+            .names
+            .iter()
+            .filter(|(_, protection)| protection.itself);
+        let others = others.map(|(name, _)| (&**name, false));
+        let against = against.map(|(name, _)| (&**name, true));
+        against.take(max).chain(others.take(max))
+    }
+
+    /// The first and the last address of some protected networks, at most `max` of each kind.
+    pub(super) fn some_addresses(&self, max: usize) -> impl Iterator<Item = IpAddr> {
+        let ranges = self.nets.iter().flat_map(move |(_, ranges)| {
+            let step = ranges.0.len().div_ceil(max).max(1);
+            ranges.0.iter().step_by(step)
+        });
+        ranges.flat_map(|&(first, last)| [address(first), address(last)].into_iter().flatten())
+    }
+
     /// Whether a value may be listed. O(log of what is protected), for a pattern O(names).
     ///
     /// # Errors
@@ -124,6 +148,15 @@ fn range(net: IpNet) -> (Number, Number) {
             (number(net.network()), number(net.broadcast()))
         }
     }
+}
+
+/// The address that a number stands for.
+fn address((six, number): Number) -> Option<IpAddr> {
+    if six {
+        return Some(IpAddr::from(number.to_be_bytes()));
+    }
+    let number = u32::try_from(number).ok()?;
+    Some(IpAddr::from(number.to_be_bytes()))
 }
 
 #[cfg(test)]

@@ -111,6 +111,17 @@ impl Rows {
             .chain(self.first.get(key))
     }
 
+    /// Loses rows, as a mistake would: for the test of the self-test.
+    #[cfg(test)]
+    pub(super) fn lose(&mut self, lost: &dyn Fn(Row) -> bool) {
+        let mut left = RowsBuilder::default();
+        for key in (0..self.first.packed.len()).map(KeyId::from_index) {
+            let rows: Vec<Row> = self.of(key).filter(|row| !lost(*row)).collect();
+            rows.iter().rev().for_each(|row| left.push(key, *row));
+        }
+        *self = left.build();
+    }
+
     /// How many rows there are.
     pub(super) fn len(&self) -> usize {
         self.len

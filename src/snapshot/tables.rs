@@ -136,6 +136,19 @@ impl Tables {
             + self.all_rows().map(Rows::bytes).iter().sum::<usize>()
     }
 
+    /// Loses rows, as a mistake would: for the test of the self-test.
+    #[cfg(test)]
+    pub(super) fn lose(&mut self, lost: &dyn Fn(Row) -> bool) {
+        for rows in [
+            &mut self.name_rows,
+            &mut self.pattern_rows,
+            &mut self.prefix_rows,
+            &mut self.endpoint_rows,
+        ] {
+            rows.lose(lost);
+        }
+    }
+
     /// The rows of a key, the newest first.
     pub(super) fn rows(&self, class: Class, key: KeyId) -> impl Iterator<Item = Row> {
         let rows = match class {
@@ -328,6 +341,16 @@ impl TablesBuilder {
             prefix_rows: RowsBuilder::default(),
             endpoint_rows: RowsBuilder::default(),
         }
+    }
+
+    /// Whether there is any name.
+    pub(super) fn has_names(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    /// Whether there is any address or prefix of IPv4, else of IPv6.
+    pub(super) fn has_addresses(&self, v4: bool) -> bool {
+        self.addresses.has_family(v4)
     }
 
     /// Reads where a name with this hash will be inserted.

@@ -1,9 +1,11 @@
 //! The snapshot as a whole: where events are looked at and what a match shows. Here are also
 //! the makers of rows and events that all tests of the snapshot share.
 
+mod asked;
 mod build;
 mod oracle;
 mod rules;
+mod same;
 mod steps;
 
 use std::net::IpAddr;

@@ -142,6 +142,8 @@ ports = "ignore"
 overrides = true
 growth_max = 400
 churn_max = 70
+rollback = "hold"
+duplicate = "accept"
 refresh = "5s"
 size_max = "1 MiB"
 valid_for = "90d"
@@ -158,6 +160,7 @@ names = "aho-corasick"
 invalid = "emit"
 [gate]
 store = "/s/feeds"
+rollback = "accept"
 popular = ["p.csv"]
 own_names = ["WWW.ISP.example."]
 private = "accept"
@@ -238,6 +241,8 @@ format = "json"
             shrink_max: 20,
             growth_max: 500,
             churn_max: 80,
+            rollback: true,
+            duplicate: false,
         },
         hits: HitLimits {
             indicator_hits_max: 1,
@@ -284,6 +289,8 @@ format = "json"
                 shrink_max: 20,
                 growth_max: 400,
                 churn_max: 70,
+                rollback: false,
+                duplicate: true,
             },
         }]
     );

@@ -168,3 +168,20 @@ fn check_refused_among(text: &str, key: &str, message: &str) {
     let found = found.any(|error| error.key == key && error.message.contains(message));
     assert!(found, "{key} {message}: {errors:?}");
 }
+
+#[test]
+fn a_feed_cannot_have_the_name_of_what_the_store_keeps_itself() {
+    for name in [
+        "muted.json",
+        "audit.jsonl",
+        "requests",
+        "Requests",
+        "muted.unfinished",
+    ] {
+        let text = REQUIRED.replace("\"operation\"", &format!("\"{name}\""));
+        let message = format!("`{name}` is a file that the `store` of [gate] keeps itself");
+        check_refused(&text, "feed[0].name", &message);
+    }
+    let text = REQUIRED.replace("\"operation\"", "\"requests.json\"");
+    assert_eq!(parse(&text).unwrap().feeds[0].name, "requests.json");
+}

@@ -6,7 +6,9 @@
 //! tried on recent traffic ([`Exposure`], [`judge`]), and afterwards its hits are watched
 //! ([`Breaker`]). What is muted ([`MutedList`]) is told to operators and changed by them ([`Request`]).
 
+mod age;
 mod breaker;
+mod change;
 mod explosion;
 mod exposure;
 mod heavy;
@@ -16,6 +18,7 @@ mod muted;
 mod protect;
 mod removed;
 mod requests;
+mod same;
 mod store;
 mod subject;
 #[cfg(test)]
@@ -25,13 +28,15 @@ mod update;
 use std::path::Path;
 use std::sync::Arc;
 
+use self::change::{change, rolled_back};
 use super::error::chain;
 use super::load::{LoadError, Loaded, LoadedFeed, load_with};
 use super::threads;
-use crate::config::{ChangeLimits, Config, FeedConfig, GateConfig, Origin};
+use crate::config::{Config, FeedConfig, GateConfig, Origin};
 use crate::model::EventTime;
 use crate::snapshot::{BuildOptions, FeedId, Gone, SnapshotBuilder};
 
+pub use age::{Age, Dates};
 pub use breaker::{Breaker, BreakerOptions, MUTED_VALUES_MAX, Trip};
 pub use explosion::{EXPLOSION_HITS_MIN, Exploded, Explosion, SAMPLE_EVENTS_MIN, judge};
 pub use exposure::{Exposure, VALUES_KEPT, ValueHits};
@@ -40,6 +45,7 @@ pub use muted::{ENTRIES_MAX, ListFull, MutedBy, MutedEntry, MutedList, ReleasedE
 pub use protect::{PopularError, known_to, known_to_all};
 pub use removed::{add as add_removed_rows, text as removed_text};
 pub use requests::{Action, REQUESTS_MAX, Request, TakenUp, take_up};
+pub use same::{SAME_ROWS_MIN, tell as tell_same};
 pub use store::{Copy, CopyFacts, Kept, Store};
 pub use subject::{Muted, Subject};
 pub use update::{Fresh, Known, Look, Looked, LookedAt, keep_of, update};
@@ -51,6 +57,10 @@ pub struct Passed {
     pub name: String,
     /// Which version of it.
     pub version: Version,
+    /// How old that is.
+    pub age: Age,
+    /// The feeds that list the same.
+    pub same_as: Vec<String>,
     /// What could not be kept on disk, and why; empty if nothing.
     pub trouble: String,
 }
@@ -79,7 +89,7 @@ pub struct Gated {
     /// The checksums of the versions that stand in it, empty where they cannot be told.
     pub checksums: Vec<String>,
     /// Copies to be kept once the snapshot is in use.
-    fresh: Vec<(String, Copy, u64)>,
+    fresh: Vec<(String, Copy, Kept)>,
 }
 
 /// A feed on its way through the gate.
@@ -93,11 +103,10 @@ struct Candidate {
     /// The checksum of what is parsed; empty if that cannot be told.
     checksum: String,
     version: Version,
+    /// When what is parsed was last changed.
+    changed: Option<EventTime>,
     trouble: String,
 }
-
-/// Changes of so few indicators are never held back.
-const CHANGE_MIN: u64 = 100;
 
 /// Loads feeds, those that do not pass from their last good copies. Without a store nothing is
 /// remembered, and a feed that cannot be used fails the load.
@@ -111,7 +120,7 @@ pub fn load_gated(
     now: EventTime,
 ) -> Result<Gated, Vec<LoadError>> {
     let candidates = feeds.iter().map(|feed| Candidate::of(feed, store, now));
-    pass(candidates.collect(), store, options)
+    pass(candidates.collect(), store, options, now)
 }
 
 /// As [`load_gated`], from the last good copies where there are any: what has changed since is for
@@ -129,7 +138,8 @@ pub fn load_good(
         Ok(Some(good)) => Candidate::good(feed, good),
         Ok(None) | Err(_) => Candidate::of(feed, Some(store), now),
     };
-    pass(feeds.iter().map(candidate).collect(), Some(store), options)
+    let candidates = feeds.iter().map(candidate).collect();
+    pass(candidates, Some(store), options, now)
 }
 
 /// Loads candidates until all that are left pass.
@@ -137,6 +147,7 @@ fn pass(
     mut candidates: Vec<Candidate>,
     store: Option<&Store>,
     options: &BuildOptions,
+    now: EventTime,
 ) -> Result<Gated, Vec<LoadError>> {
     loop {
         let configs: Vec<FeedConfig> = candidates
@@ -147,8 +158,8 @@ fn pass(
         let mut more = |builder: &mut SnapshotBuilder| add_removed(builder, &mut candidates, store);
         match load_with(threads(), &configs, builder, 1, &mut more) {
             Ok(loaded) => {
-                if !hold_back(&mut candidates, &loaded.feeds, store) {
-                    return Ok(Gated::of(candidates, loaded));
+                if !hold_back(&mut candidates, &loaded.feeds, store, now) {
+                    return Ok(Gated::of(candidates, loaded, now));
                 }
             }
             Err(errors) => {
@@ -182,7 +193,12 @@ fn add_removed(builder: &mut SnapshotBuilder, candidates: &mut [Candidate], stor
 }
 
 /// Holds back every feed that changed beyond its limits; whether there was one.
-fn hold_back(candidates: &mut [Candidate], loaded: &[LoadedFeed], store: Option<&Store>) -> bool {
+fn hold_back(
+    candidates: &mut [Candidate],
+    loaded: &[LoadedFeed],
+    store: Option<&Store>,
+    now: EventTime,
+) -> bool {
     let mut held = false;
     for (candidate, loaded) in candidates.iter_mut().zip(loaded) {
         let (Some(fresh), Some(good), Some(store)) = (&candidate.fresh, &candidate.good, store)
@@ -194,6 +210,16 @@ fn hold_back(candidates: &mut [Candidate], loaded: &[LoadedFeed], store: Option<
             &good.facts.indicators,
             candidate.feed.limits,
         );
+        let changed = changed.or_else(|| {
+            // Which rows are gone is known once the last good copy is in use.
+            let dates = Dates::of(&loaded.report, now);
+            rolled_back(
+                &candidate.feed,
+                dates,
+                Dates::of_copy(&good.facts),
+                &Gone::default(),
+            )
+        });
         if let Some(reason) = changed
             && !store.approved(&candidate.feed.name, fresh)
         {
@@ -201,54 +227,6 @@ fn hold_back(candidates: &mut [Candidate], loaded: &[LoadedFeed], store: Option<
         }
     }
     held
-}
-
-/// What is wrong with how many indicators a feed lists, given what its copies listed.
-fn change(now: u64, history: &[u64], limits: ChangeLimits) -> Option<String> {
-    let usual = median(history)?;
-    let gone = usual.saturating_sub(now);
-    let added = now.saturating_sub(usual);
-    if gone >= CHANGE_MIN && percent(gone, usual) > u64::from(limits.shrink_max) {
-        return Some(format!(
-            "it lists {now} indicators, {}% less than the usual {usual} (shrink_max {}%)",
-            percent(gone, usual),
-            limits.shrink_max
-        ));
-    }
-    if added >= CHANGE_MIN && percent(added, usual) > u64::from(limits.growth_max) {
-        return Some(format!(
-            "it lists {now} indicators, {}% more than the usual {usual} (growth_max {}%)",
-            percent(added, usual),
-            limits.growth_max
-        ));
-    }
-    None
-}
-
-/// What is wrong with how many indicators of a feed were replaced, given how many were before.
-fn churn(gone: &Gone, history: &[u8], limits: ChangeLimits) -> Option<String> {
-    let replaced = percent(gone.gone, gone.before);
-    let usual = history.iter().copied().max().unwrap_or_default();
-    let most = u64::from(limits.churn_max.max(usual));
-    if gone.gone < CHANGE_MIN || replaced <= most {
-        return None;
-    }
-    Some(format!(
-        "of {} indicators that it listed, {} are gone, {replaced}% (churn_max {most}%)",
-        gone.before, gone.gone
-    ))
-}
-
-/// How many of a hundred a part is of a whole.
-fn percent(part: u64, whole: u64) -> u64 {
-    part.saturating_mul(100) / whole.max(1)
-}
-
-/// The middle one of some numbers.
-fn median(numbers: &[u64]) -> Option<u64> {
-    let mut sorted = numbers.to_vec();
-    sorted.sort_unstable();
-    sorted.get(sorted.len() / 2).copied()
 }
 
 impl Candidate {
@@ -260,9 +238,11 @@ impl Candidate {
             good: None,
             checksum: String::new(),
             version: Version::Current,
+            changed: None,
             trouble: String::new(),
         };
         let Some(store) = store else {
+            candidate.changed = age::changed(&feed.path, now);
             candidate.checksum = store::checksum_of(&feed.path).unwrap_or_default();
             return candidate;
         };
@@ -270,16 +250,12 @@ impl Candidate {
             Ok(good) => candidate.good = good,
             Err(error) => candidate.trouble = error.to_string(),
         }
-        match store.stage(
-            &feed.name,
-            &feed.path,
-            candidate.good.as_ref(),
-            &written(now),
-        ) {
+        match store.stage(&feed.name, &feed.path, candidate.good.as_ref(), now) {
             Ok(fresh) => {
                 if let Some(copy) = fresh.as_ref().or(candidate.good.as_ref()) {
                     candidate.feed.path.clone_from(&copy.path);
                     candidate.checksum.clone_from(&copy.facts.checksum);
+                    candidate.changed = age::copy_changed(&copy.facts);
                 }
                 candidate.fresh = fresh;
             }
@@ -300,6 +276,7 @@ impl Candidate {
         Self {
             feed,
             fresh: None,
+            changed: age::copy_changed(&good.facts),
             checksum: good.facts.checksum,
             good: None,
             version: Version::Current,
@@ -318,6 +295,7 @@ impl Candidate {
             self.trouble = error.to_string();
         }
         self.feed.path = good.path;
+        self.changed = age::copy_changed(&good.facts);
         self.checksum = good.facts.checksum;
         self.version = Version::LastGood {
             reason: reason.to_owned(),
@@ -329,7 +307,7 @@ impl Candidate {
 
 impl Gated {
     /// The outcome for candidates that all passed.
-    fn of(candidates: Vec<Candidate>, loaded: Loaded) -> Self {
+    fn of(candidates: Vec<Candidate>, loaded: Loaded, now: EventTime) -> Self {
         let mut gated = Self {
             passed: Vec::with_capacity(candidates.len()),
             checksums: Vec::with_capacity(candidates.len()),
@@ -337,31 +315,34 @@ impl Gated {
             loaded,
         };
         for (candidate, loaded) in candidates.into_iter().zip(&gated.loaded.feeds) {
+            let dates = Dates::of(&loaded.report, now);
             if let Some(copy) = candidate.fresh {
-                let indicators = loaded.report.indicators;
-                gated
-                    .fresh
-                    .push((candidate.feed.name.clone(), copy, indicators));
+                let kept = Kept {
+                    indicators: loaded.report.indicators,
+                    dates,
+                    churn: None,
+                    removed: None,
+                };
+                gated.fresh.push((candidate.feed.name.clone(), copy, kept));
             }
             gated.checksums.push(candidate.checksum);
             gated.passed.push(Passed {
+                age: Age::of(&candidate.feed, dates, candidate.changed),
+                same_as: Vec::new(),
                 name: candidate.feed.name,
                 version: candidate.version,
                 trouble: candidate.trouble,
             });
         }
+        let same = gated.loaded.snapshot.same_lists(SAME_ROWS_MIN);
+        tell_same(&same, &mut gated.passed, &mut gated.loaded.feeds);
         gated
     }
 
     /// Keeps what passed as the last good copies. What cannot be kept is noted as trouble of its
     /// feed; the copy that was good before still is.
     pub fn keep(&mut self, store: &Store) {
-        for (name, copy, indicators) in self.fresh.drain(..) {
-            let kept = Kept {
-                indicators,
-                churn: None,
-                removed: None,
-            };
+        for (name, copy, kept) in self.fresh.drain(..) {
             let Err(error) = store.keep(&name, &copy, kept) else {
                 continue;
             };

@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::age::{self, Dates};
+use super::written;
 use crate::feeds::read;
+use crate::model::EventTime;
 
 /// Where copies are.
 #[derive(Clone, Debug)]
@@ -45,6 +48,15 @@ pub struct CopyFacts {
     pub churn: Vec<u8>,
     /// When it was made, RFC 3339.
     pub made: String,
+    /// When its files were last changed before that, RFC 3339; empty if nobody knows.
+    #[serde(default)]
+    pub changed: String,
+    /// When the list was made, by its own word, RFC 3339.
+    #[serde(default)]
+    pub stated: Option<String>,
+    /// The newest date of its rows, RFC 3339.
+    #[serde(default)]
+    pub newest: Option<String>,
     /// Why it is held back; empty if it is not.
     #[serde(default)]
     pub reason: String,
@@ -55,6 +67,8 @@ pub struct CopyFacts {
 pub struct Kept {
     /// How many indicators it lists.
     pub indicators: u64,
+    /// What it says of its age.
+    pub dates: Dates,
     /// How many of a hundred it replaced, if that is known.
     pub churn: Option<u8>,
     /// What it lists no longer, a line each; `None`: what it was is kept.
@@ -102,7 +116,7 @@ impl Store {
         feed: &str,
         path: &Path,
         good: Option<&Copy>,
-        made: &str,
+        now: EventTime,
     ) -> io::Result<Option<Copy>> {
         let (files, directory) = read::files(path).map_err(io::Error::other)?;
         let checksum = checksum(&files)?;
@@ -114,7 +128,8 @@ impl Store {
         let facts = CopyFacts {
             checksum,
             directory,
-            made: made.to_owned(),
+            made: written(now),
+            changed: age::changed(path, now).map_or(String::new(), written),
             ..CopyFacts::default()
         };
         if self.looks {
@@ -175,6 +190,8 @@ impl Store {
             .unwrap_or_else(|| copy.clone())
             .facts;
         let mut facts = copy.facts.clone();
+        facts.stated = kept.dates.stated.map(|at| at.to_string());
+        facts.newest = kept.dates.newest.map(|at| at.to_string());
         facts.indicators = std::iter::once(kept.indicators)
             .chain(before.indicators)
             .take(REMEMBERED)

@@ -260,3 +260,36 @@ fn a_kill_between_two_renames_loses_no_copy() {
     fs::rename(place.join("good"), place.join("old")).unwrap();
     assert!(rig.store.good("feed").unwrap().is_some());
 }
+
+#[test]
+fn no_feed_can_have_the_name_of_a_file_of_the_store() {
+    let rig = Rig::new();
+    rig.write(&names(10));
+    rig.load().unwrap();
+    let subject = Subject::Value("bad.example".to_owned());
+    let request = Request {
+        action: Action::Mute,
+        subject,
+        made: String::new(),
+        reason: String::new(),
+    };
+    request.leave(&rig.store).unwrap();
+    take_up(&rig.store, &mut MutedList::default()).unwrap();
+    rig.store.record(&serde_json::json!({})).unwrap();
+    let config = |name: &str| {
+        let text = format!(
+            "[kafka]\nbrokers = \"a:1\"\ngroup = \"g\"\n\
+             [[source]]\nname = \"s\"\ntopics = [\"t\"]\nformat = \"zeek-json\"\n\
+             [[feed]]\nname = \"{name}\"\npath = \"p\"\nformat = \"plain\"\nrole = \"c2\"\n"
+        );
+        Config::parse(&text, Path::new("/etc/gannet.toml"), &|_| None)
+    };
+    let mut others = 0;
+    for entry in fs::read_dir(rig.store.root()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let is_feed = name == "feed";
+        assert_eq!(config(&name).is_ok(), is_feed, "{name}");
+        others += usize::from(!is_feed);
+    }
+    assert_eq!(others, 3);
+}

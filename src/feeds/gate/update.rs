@@ -2,10 +2,12 @@
 //! becomes the next snapshot. What does not pass leaves the version in use where it is.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::change::{change, churn, percent, rolled_back};
 use super::removed;
 use super::store::{Copy, Store};
-use super::{Passed, Version, change, churn};
+use super::{Age, Dates, Passed, SAME_ROWS_MIN, Version, age};
 use crate::config::FeedConfig;
 use crate::feeds::error::chain;
 use crate::feeds::load::{LoadError, LoadedFeed, Plan, fill};
@@ -51,6 +53,8 @@ pub struct Look<'a> {
 pub struct Looked {
     /// The next snapshot, if anything passed.
     pub snapshot: Option<Snapshot>,
+    /// The pairs of feeds that list the same in it.
+    pub same: Vec<(Arc<str>, Arc<str>)>,
     /// The feeds that were looked at.
     pub feeds: Vec<LookedAt>,
 }
@@ -71,6 +75,8 @@ pub struct LookedAt {
 pub struct Fresh {
     /// Where it is; none without a store.
     pub copy: Option<Copy>,
+    /// What it says of its age.
+    pub dates: Dates,
     /// How many of a hundred indicators were replaced.
     pub churn: u8,
     /// What the feed lists no longer.
@@ -102,15 +108,16 @@ const REMOVED_MAX: usize = 1 << 20;
 pub fn update(look: &Look<'_>) -> Looked {
     let feeds = look.feeds.iter();
     let mut candidates: Vec<Candidate<'_>> = feeds.map(|feed| Candidate::of(feed, look)).collect();
-    let snapshot = loop {
+    let (snapshot, same) = loop {
         match attempt(look, &mut candidates) {
-            Attempt::Nothing => break None,
+            Attempt::Nothing => break (None, Vec::new()),
             Attempt::Again => {}
-            Attempt::Made(snapshot) => break Some(*snapshot),
+            Attempt::Made(snapshot, same) => break (Some(*snapshot), same),
         }
     };
     Looked {
         snapshot,
+        same,
         feeds: candidates
             .into_iter()
             .filter_map(|candidate| candidate.looked_at(look))
@@ -124,8 +131,8 @@ enum Attempt {
     Nothing,
     /// A feed did not pass.
     Again,
-    /// All that is left passes.
-    Made(Box<Snapshot>),
+    /// All that is left passes; with the pairs of feeds that list the same.
+    Made(Box<Snapshot>, Vec<(Arc<str>, Arc<str>)>),
 }
 
 /// Tries to make a snapshot of all candidates that were not held back.
@@ -170,7 +177,12 @@ fn attempt(look: &Look<'_>, candidates: &mut [Candidate<'_>]) -> Attempt {
     if held {
         return Attempt::Again;
     }
-    let snapshot = match update.finish(look.closed) {
+    let made = update.finish(look.closed);
+    let tested = made.and_then(|snapshot| {
+        snapshot.self_test(Some(look.snapshot), &look.options.protected)?;
+        Ok(snapshot)
+    });
+    let snapshot = match tested {
         Ok(snapshot) => snapshot,
         Err(error) => {
             let reason = chain(&error);
@@ -180,7 +192,10 @@ fn attempt(look: &Look<'_>, candidates: &mut [Candidate<'_>]) -> Attempt {
             return Attempt::Nothing;
         }
     };
-    for (feed, reason) in (look.dry_run)(&snapshot) {
+    let same = snapshot.same_lists(SAME_ROWS_MIN);
+    let mut wrong = turned(look, &tried, &same);
+    wrong.extend((look.dry_run)(&snapshot));
+    for (feed, reason) in wrong {
         let mut named = tried.iter_mut();
         let is_it = |one: &&mut &mut Candidate<'_>| one.feed.name == feed && one.held.is_none();
         if let Some(one) = named.find(is_it).filter(|one| !one.approved(look)) {
@@ -191,7 +206,46 @@ fn attempt(look: &Look<'_>, candidates: &mut [Candidate<'_>]) -> Attempt {
     if held {
         return Attempt::Again;
     }
-    Attempt::Made(Box::new(snapshot))
+    Attempt::Made(Box::new(snapshot), same)
+}
+
+/// Which candidates would turn into the same list as another feed, and why that is wrong. Of two that
+/// changed, the one that changed more.
+fn turned(
+    look: &Look<'_>,
+    tried: &[&mut Candidate<'_>],
+    same: &[(Arc<str>, Arc<str>)],
+) -> Vec<(String, String)> {
+    if same.is_empty() {
+        return Vec::new();
+    }
+    let before = look.snapshot.same_lists(SAME_ROWS_MIN);
+    let mut wrong = Vec::new();
+    for pair in same.iter().filter(|pair| !before.contains(pair)) {
+        let find = |name: &str| tried.iter().find(|one| one.feed.name == name);
+        let changed = |name: &str| find(name).map(|one| percent(one.gone.gone, one.gone.before));
+        for (feed, other) in [(&pair.0, &pair.1), (&pair.1, &pair.0)] {
+            let Some(one) = find(feed) else {
+                continue;
+            };
+            let is_new = !look.known.contains_key(&**feed);
+            if is_new || one.feed.limits.duplicate || changed(feed) < changed(other) {
+                continue;
+            }
+            let indicators = one
+                .loaded
+                .as_ref()
+                .map_or(0, |loaded| loaded.report.indicators);
+            wrong.push((
+                feed.to_string(),
+                format!(
+                    "duplicate of feed `{other}`: it lists the same {indicators} indicators, and did \
+                     not before"
+                ),
+            ));
+        }
+    }
+    wrong
 }
 
 /// What is kept of what a feed lists no longer.
@@ -245,8 +299,7 @@ impl<'a> Candidate<'a> {
             Ok(good) => self.good = good,
             Err(error) => self.trouble = error.to_string(),
         }
-        let made = super::written(look.now);
-        let staged = store.stage(name, path, self.good.as_ref(), &made);
+        let staged = store.stage(name, path, self.good.as_ref(), look.now);
         self.copy = staged.map_err(|error| error.to_string())?;
         if let Some(copy) = self.copy.as_ref().or(self.good.as_ref()) {
             self.feed.path.clone_from(&copy.path);
@@ -266,8 +319,17 @@ impl<'a> Candidate<'a> {
             (None, Some(known)) => vec![known.loaded.report.indicators],
             (None, None) => return None,
         };
+        let dates = match (before, &self.good) {
+            (Some(known), _) => Dates::of(&known.loaded.report, look.now),
+            (None, Some(good)) => Dates::of_copy(&good.facts),
+            (None, None) => Dates::default(),
+        };
         let churns = self.good.as_ref().map(|good| good.facts.churn.as_slice());
         change(loaded.report.indicators, &history, self.feed.limits)
+            .or_else(|| {
+                let now = Dates::of(&loaded.report, look.now);
+                rolled_back(&self.feed, now, dates, &self.gone)
+            })
             .or_else(|| churn(&self.gone, churns.unwrap_or_default(), self.feed.limits))
     }
 
@@ -289,12 +351,25 @@ impl<'a> Candidate<'a> {
         self.held = Some((reason.to_owned(), error));
     }
 
+    /// When what was read was last changed.
+    fn changed_at(&self, look: &Look<'_>) -> Option<EventTime> {
+        let copy = self.copy.as_ref().or(self.good.as_ref());
+        match (copy, look.store) {
+            (Some(copy), _) => age::copy_changed(&copy.facts),
+            (None, Some(_)) => None,
+            (None, None) => age::changed(&self.config.path, look.now),
+        }
+    }
+
     /// What became of it; none for a feed of which nothing is known and nothing came.
     fn looked_at(self, look: &Look<'_>) -> Option<LookedAt> {
+        let changed = self.loaded.as_ref().and_then(|_| self.changed_at(look));
         let before = look.known.get(&self.config.name);
         let mut passed = Passed {
             name: self.config.name.clone(),
             version: Version::Current,
+            age: before.map(|known| known.passed.age).unwrap_or_default(),
+            same_as: Vec::new(),
             trouble: self.trouble,
         };
         if let Some((reason, error)) = self.held {
@@ -326,7 +401,9 @@ impl<'a> Candidate<'a> {
                 error: None,
             });
         };
-        let churn = super::percent(self.gone.gone, self.gone.before);
+        let dates = Dates::of(&loaded.report, look.now);
+        passed.age = Age::of(self.config, dates, changed);
+        let churn = percent(self.gone.gone, self.gone.before);
         Some(LookedAt {
             known: Known {
                 checksum: self.checksum,
@@ -335,6 +412,7 @@ impl<'a> Candidate<'a> {
             },
             fresh: Some(Fresh {
                 copy: self.copy,
+                dates,
                 churn: u8::try_from(churn).unwrap_or(100),
                 removed: self.gone.kept,
             }),

@@ -12,7 +12,7 @@ use super::super::rows::{Facts, Row, Rows, Tags};
 use super::super::survey::{Id, Survey, Version};
 use super::graph;
 use super::pattern::{self, Listed};
-use crate::model::{IndicatorState, Role, parse_address};
+use crate::model::{EventTime, IndicatorState, Role, parse_address};
 
 /// An object as written.
 #[derive(Deserialize)]
@@ -115,6 +115,7 @@ pub(super) fn take(
         facts.state = IndicatorState::Revoked;
     }
     facts.check_validity()?;
+    rows.note_date(Some(version.since).filter(|since| *since > EventTime::MIN));
     let meaning = pattern::parse(&pattern)?;
     let mut outcome = meaning.refused.map_or(Ok(Row::Accepted), Err);
     for listed in &meaning.listed {

@@ -239,6 +239,7 @@ proptest! {
         for step in &steps {
             way.take(step, &mut model);
             check_same(&way.snapshot, &at_once(&model, &options));
+            prop_assert_eq!(way.snapshot.self_test(None, &Protected::default()), Ok(()));
         }
     }
 }
