@@ -226,3 +226,92 @@ fn a_mistaken_feed_or_a_configuration_without_a_store_is_told_plainly() {
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("set `store` in [gate]"), "{}", ran.err);
 }
+
+#[test]
+fn the_worth_of_feeds_is_what_they_alone_list_and_what_they_hit() {
+    let directory = TempDir::new().unwrap();
+    let directory = directory.path();
+    let second = "[[feed]]\nname = \"open\"\npath = \"open.txt\"\nformat = \"plain\"\nrole = \"c2\"\n[networks]";
+    let config = CONFIG.replace("[networks]", second);
+    fs::write(directory.join("gannet.toml"), config).unwrap();
+    fs::write(
+        directory.join("partner.txt"),
+        "bad.example\nworse.example\n203.0.113.66\n",
+    )
+    .unwrap();
+    fs::write(directory.join("open.txt"), "bad.example\nBad.Example.\n").unwrap();
+    let row = run::ROW.replace("203.0.113.66", "192.0.2.9");
+    fs::write(
+        directory.join("dns.json"),
+        row.clone() + "\n" + &row.replace("bad", "worse"),
+    )
+    .unwrap();
+    let scan = ["scan", "-c", "gannet.toml", "--input", "zeek-json:dns.json"];
+    let found = gannet(directory, &scan);
+    fs::write(
+        directory.join("hits.jsonl"),
+        [found.out.as_slice(), b"\nno hit\n"].concat(),
+    )
+    .unwrap();
+
+    let (code, told) = feeds(directory, &["value", "--hits", "hits.jsonl"]);
+    assert_eq!(code, 0, "{told}");
+    let of = |at: usize, key: &str| told["feeds"][at][key].clone();
+    assert_eq!((of(0, "indicators"), of(0, "unique")), (json!(3), json!(2)));
+    assert_eq!((of(1, "indicators"), of(1, "unique")), (json!(1), json!(0)));
+    assert_eq!(
+        of(1, "shared"),
+        json!([{"feed": "partner", "indicators": 1}])
+    );
+    assert_eq!(
+        (of(0, "hits"), of(0, "hits_of_no_other")),
+        (json!(2), json!(1))
+    );
+    assert_eq!(
+        (of(1, "hits"), of(1, "hits_of_no_other")),
+        (json!(1), json!(0))
+    );
+    assert_eq!(told["lines_that_are_no_hits"], 1);
+    let missing = [
+        "feeds",
+        "value",
+        "-c",
+        "gannet.toml",
+        "--hits",
+        "none.jsonl",
+    ];
+    let ran = gannet(directory, &missing);
+    assert!(ran.code == 1 && ran.err.contains("none.jsonl"), "{ran:?}");
+}
+
+#[test]
+fn what_is_to_be_muted_or_released_waits_for_the_daemon() {
+    let directory = TempDir::new().unwrap();
+    let directory = directory.path();
+    fs::write(directory.join("gannet.toml"), CONFIG).unwrap();
+    fs::write(directory.join("partner.txt"), "bad.example\n").unwrap();
+    let (code, told) = feeds(directory, &["muted"]);
+    assert_eq!((code, &told["muted"]), (0, &json!([])));
+    let (code, told) = feeds(directory, &["mute", "Bad[.]Example.", "--reason", "noise"]);
+    assert_eq!((code, &told["request"]["name"]), (0, &json!("bad.example")));
+    let (code, _) = feeds(
+        directory,
+        &["release", "--feed", "partner", "--reason", "right"],
+    );
+    assert_eq!(code, 0);
+    let waiting = fs::read_dir(directory.join("state/feeds/requests")).unwrap();
+    assert_eq!(waiting.count(), 2);
+    for wrong in [
+        &["mute", "--feed", "nobody", "--reason", "x"][..],
+        &["mute", "not a value", "--reason", "x"],
+        &["mute", "bad.example"],
+        &["mute", "--reason", "x"],
+    ] {
+        let mut words = vec!["feeds"];
+        words.extend(wrong);
+        words.extend(["-c", "gannet.toml"]);
+        let ran = gannet(directory, &words);
+        assert_eq!(ran.code, 2, "{wrong:?}: {ran:?}");
+        assert!(!ran.err.is_empty());
+    }
+}
