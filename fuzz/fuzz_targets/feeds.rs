@@ -28,6 +28,7 @@ fuzz_target!(|data: &[u8]| {
         grace: Duration::ZERO,
         ignore_ports: false,
         overrides: false,
+        keyed: false,
     });
     let columns = Default::default();
     let options = ParseOptions {
@@ -38,7 +39,8 @@ fuzz_target!(|data: &[u8]| {
         names: None,
         valid_for: Some(Duration::from_secs(30 * 86_400)),
         columns: &columns,
-        bytes_max: ParseOptions::BYTES_MAX,
+        bytes_max: 1 << 30,
+        row_by_row: false,
     };
     let mut names = Vec::new();
     let parsed = parse(file.path(), &options, &mut |indicator| {

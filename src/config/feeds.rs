@@ -171,6 +171,11 @@ fn feed(
 }
 
 impl Origin {
+    /// Whether it is a topic, which changes row by row.
+    pub fn is_topic(&self) -> bool {
+        matches!(self, Self::Topic(_))
+    }
+
     /// How often it is looked at, where nobody says.
     fn refresh(&self) -> Duration {
         Duration::from_secs(match self {

@@ -218,7 +218,7 @@ fn finish(
     progress: Progress,
 ) -> Result<LoadedFeed, LoadError> {
     let Progress { tally, remarks } = progress;
-    let report = end.and_then(|()| tally.finish(&feed.path));
+    let report = end.and_then(|()| tally.finish(&feed.path, feed.origin.is_topic()));
     let report = report.map_err(|source| LoadError::Feed {
         name: feed.name.clone(),
         source,

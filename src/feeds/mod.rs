@@ -91,6 +91,9 @@ pub struct ParseOptions<'a> {
     pub columns: &'a CsvColumns,
     /// Most bytes of the whole feed, once inflated.
     pub bytes_max: u64,
+    /// Whether every row stands for itself, as in a topic: then none need be there, and none of those
+    /// that are need be usable.
+    pub row_by_row: bool,
 }
 
 impl<'a> ParseOptions<'a> {
@@ -105,6 +108,7 @@ impl<'a> ParseOptions<'a> {
             valid_for: feed.valid_for,
             columns: &feed.columns,
             bytes_max: feed.size_max,
+            row_by_row: feed.origin.is_topic(),
         }
     }
 
@@ -173,7 +177,7 @@ pub fn parse(
             Step::EndFeed(ended) => ended?,
         }
     }
-    tally.finish(path)
+    tally.finish(path, options.row_by_row)
 }
 
 /// The files of a feed, in the order in which they are read.

@@ -89,12 +89,16 @@ impl Tally {
         }
     }
 
-    /// What was counted, if the feed at `path` can be used.
+    /// What was counted, if the feed at `path` can be used; one whose rows each stand for
+    /// themselves always can.
     ///
     /// # Errors
     /// [`FeedError`] `Empty`, `TooManyRefused` or `NothingAccepted`.
-    pub(super) fn finish(self, path: &Path) -> Result<FeedReport, FeedError> {
+    pub(super) fn finish(self, path: &Path, row_by_row: bool) -> Result<FeedReport, FeedError> {
         let report = self.report;
+        if row_by_row {
+            return Ok(report);
+        }
         let path = path.to_owned();
         let (rows, refused) = (report.rows, report.refused_in_doubt());
         if rows == 0 {

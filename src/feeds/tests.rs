@@ -44,6 +44,7 @@ pub(super) fn options(format: FeedFormat) -> ParseOptions<'static> {
         valid_for: None,
         columns: &COLUMNS,
         bytes_max: FeedConfig::SIZE_MAX,
+        row_by_row: false,
     }
 }
 

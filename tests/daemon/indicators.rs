@@ -116,6 +116,25 @@ fn an_indicator_of_a_topic_matches_within_three_seconds_and_after_a_restart() {
 }
 
 #[test]
+fn a_topic_in_which_nothing_is_yet_keeps_nobody_from_matching() {
+    let setup = with_topic("nothing-yet");
+    let mut gannet = setup.start(&["--role", "match"]);
+    gannet.await_assigned();
+    await_match(&mut gannet, "bad.example", true);
+    publish(&setup, "1", Some(&indicator("first.example")));
+    await_match(&mut gannet, "first.example", true);
+    // And one in which nothing is left.
+    publish(&setup, "1", None);
+    await_match(&mut gannet, "first.example", false);
+    assert_eq!(gannet.stop().code(), Some(0));
+    let mut gannet = setup.start(&["--role", "match"]);
+    gannet.await_assigned();
+    await_match(&mut gannet, "bad.example", true);
+    await_match(&mut gannet, "first.example", false);
+    assert_eq!(gannet.stop().code(), Some(0));
+}
+
+#[test]
 fn a_list_of_a_server_is_fetched_again_and_a_broken_answer_changes_nothing() {
     let server = Server::start("one.example\n");
     let mut setup = place("fetched", "");

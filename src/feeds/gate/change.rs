@@ -1,7 +1,7 @@
 //! How much a feed may change from one version to the next.
 
 use super::age::Dates;
-use crate::config::{ChangeLimits, FeedConfig, Origin};
+use crate::config::{ChangeLimits, FeedConfig};
 use crate::snapshot::Gone;
 
 /// Changes of so few indicators are never held back.
@@ -50,7 +50,7 @@ pub(super) fn rolled_back(
     before: Dates,
     gone: &Gone,
 ) -> Option<String> {
-    if feed.limits.rollback || matches!(feed.origin, Origin::Topic(_)) {
+    if feed.limits.rollback || feed.origin.is_topic() {
         return None;
     }
     now.rollback(before, gone)

@@ -201,6 +201,10 @@ fn hold_back(
 ) -> bool {
     let mut held = false;
     for (candidate, loaded) in candidates.iter_mut().zip(loaded) {
+        // Whoever changes a topic means each of its rows.
+        if candidate.feed.origin.is_topic() {
+            continue;
+        }
         let (Some(fresh), Some(good), Some(store)) = (&candidate.fresh, &candidate.good, store)
         else {
             continue;

@@ -73,6 +73,7 @@ fn add_line(builder: &mut SnapshotBuilder, feed: FeedId, line: &str) {
         valid_for: None,
         columns: &columns,
         bytes_max: u64::MAX,
+        row_by_row: true,
     };
     let mut take = |indicator: &crate::model::Indicator<'_>| {
         builder.add_removed(feed, indicator);

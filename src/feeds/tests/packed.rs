@@ -122,6 +122,7 @@ fn a_bomb_of_any_kind_is_left_at_the_limit() {
     ];
     let options = ParseOptions {
         bytes_max: 1 << 20,
+        row_by_row: false,
         ..options(FeedFormat::Plain)
     };
     for bomb in bombs {
