@@ -315,3 +315,50 @@ fn what_is_to_be_muted_or_released_waits_for_the_daemon() {
         assert!(!ran.err.is_empty());
     }
 }
+
+#[test]
+fn a_difference_says_what_it_would_hit_in_a_sample_of_traffic() {
+    let directory = TempDir::new().unwrap();
+    let directory = directory.path();
+    fs::write(directory.join("gannet.toml"), CONFIG).unwrap();
+    fs::write(directory.join("partner.txt"), "bad.example\n").unwrap();
+    assert!(load(directory));
+    fs::write(
+        directory.join("partner.txt"),
+        "bad.example\neverybody.example\n",
+    )
+    .unwrap();
+    let row = run::ROW.replace("203.0.113.66", "192.0.2.9");
+    let rows: String = (0..12_000)
+        .map(|at| {
+            let name = if at % 10 == 0 {
+                "www.everybody"
+            } else {
+                "www.fine"
+            };
+            row.replace("www.bad", name) + "\n"
+        })
+        .collect();
+    fs::write(directory.join("dns.json"), rows + &row + "\n").unwrap();
+    let (code, told) = feeds(directory, &["diff", "--sample", "zeek-json:dns.json"]);
+    assert_eq!(code, 0, "{told}");
+    let sample = &told["sample"];
+    assert_eq!(sample["events"], 12_001);
+    assert_eq!(sample["hit_events"], json!({"before": 1, "now": 1201}));
+    let new = json!([{"value": "everybody.example", "events": 1200}]);
+    assert_eq!(sample["new_values"], new);
+    let too_much = sample["too_much"][0].as_str().unwrap();
+    assert!(too_much.contains("everybody.example"), "{too_much}");
+    let ran = gannet(
+        directory,
+        &[
+            "feeds",
+            "diff",
+            "-c",
+            "gannet.toml",
+            "--sample",
+            "zeek-json:gone.json",
+        ],
+    );
+    assert!(ran.code == 1 && ran.err.contains("gone.json"), "{ran:?}");
+}

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle as Task;
 
 use super::answers::{lookup_json, refused_by_gate};
+use super::background::beside;
 use super::fresh::{News, Threads};
 use super::guard::{Guard, Traffic};
 use super::health::Health;
@@ -339,18 +340,17 @@ impl Control {
         }
     }
 
-    /// Starts to build a snapshot, off the runtime's own threads.
+    /// Starts to build a snapshot, beside everything else.
     fn build(&self, which: Which) -> Task<Reload> {
         tracing::info!(?which, "loading feeds");
         let reloader = Arc::clone(&self.reloader);
-        tokio::task::spawn_blocking(move || reloader.reload(&which))
+        beside("gannet-build", move || reloader.reload(&which))
     }
 
-    /// Merges the layers of the snapshot in use, if there is enough to merge, off the runtime's own
-    /// threads.
+    /// Merges the layers of the snapshot in use, if there is enough to merge, beside everything else.
     fn merge(&self) -> Task<()> {
         let reloader = Arc::clone(&self.reloader);
-        tokio::task::spawn_blocking(move || match reloader.merge() {
+        beside("gannet-merge", move || match reloader.merge() {
             Ok(true) => tracing::info!("layers of the snapshot merged"),
             Ok(false) => {}
             Err(error) => tracing::error!(error = chain(&error), "layers could not be merged"),

@@ -2,6 +2,7 @@
 //! order. Only here are threads spawned and the clock given out.
 
 mod answers;
+mod background;
 mod control;
 mod demo;
 mod fetch;

@@ -6,6 +6,7 @@ mod fetch;
 mod list;
 mod muted;
 mod quarantine;
+mod tried;
 mod value;
 
 use std::path::PathBuf;
@@ -33,8 +34,9 @@ enum Action {
     /// Fetches every feed that comes from a server, as the daemon would; what is new is looked at by
     /// the daemon's next load.
     Fetch(Options),
-    /// Says what every feed would add and remove, against its last good copy.
-    Diff(Options),
+    /// Says what every feed would add and remove, against its last good copy, and what that would hit
+    /// in a sample of traffic.
+    Diff(diff::Arguments),
     /// Says what every feed is worth: what only it lists, what others list too, how fresh it is, and
     /// what it hit.
     Value(value::Arguments),
@@ -70,7 +72,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.action {
         Action::List(options) => list::list(options),
         Action::Fetch(options) => fetch::fetch(options),
-        Action::Diff(options) => diff::diff(options),
+        Action::Diff(arguments) => diff::diff(arguments),
         Action::Value(arguments) => value::value(arguments),
         Action::Quarantine { action } => quarantine::run(action),
         Action::Muted(options) => muted::list(options),

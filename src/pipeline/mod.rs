@@ -4,6 +4,7 @@
 mod dead_letter;
 mod identify;
 mod process;
+mod sampling;
 mod scan;
 mod stats;
 mod watch;
@@ -11,6 +12,7 @@ mod worker;
 
 pub use identify::{IdentifyOutput, IdentifyStage, IdentifyStageError, IdentifyStageOptions};
 pub use process::{DeadLetter, Output, Path, Scratch, process};
+pub use sampling::Sampler;
 pub use scan::{Scan, ScanProgress, ScanReport, scan};
 pub use stats::{BatchStats, StreamStats};
 pub use watch::{HitSums, Noticed};

@@ -3,20 +3,18 @@
 //! taken hits far too much. Some times a second it is told and forgotten.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use crate::decode::{Item, KeyScanner, KeySink, Outcome};
+use super::sampling::Sampler;
 use crate::hits::Orientation;
-use crate::model::{Hit, SampleKey, TrafficSample};
+use crate::model::{Hit, TrafficSample};
 use crate::source::{Record, Stream};
 
 /// What was noticed since it was last told.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// Of its own, since what a scanner remembers belongs to the way of all records.
-    scanners: Vec<KeyScanner>,
-    room: Room,
+    /// One a stream.
+    samplers: Vec<Sampler>,
     sample: TrafficSample,
     events: u64,
     hits: HitSums,
@@ -65,10 +63,9 @@ const SAMPLED_BYTES_MAX: usize = 64 << 10;
 impl Watch {
     /// For records of `streams`.
     pub(super) fn new(streams: &[Stream], now: Instant) -> Self {
-        let scanner = |stream: &Stream| KeyScanner::new(stream.format);
+        let sampler = |stream: &Stream| Sampler::new(stream.format);
         Self {
-            scanners: streams.iter().map(scanner).collect(),
-            room: Room::default(),
+            samplers: streams.iter().map(sampler).collect(),
             sample: TrafficSample::new(SAMPLED_EVENTS_MAX, SAMPLED_BYTES_MAX),
             events: 0,
             hits: HitSums::default(),
@@ -90,15 +87,10 @@ impl Watch {
                 return;
             }
             let stream = usize::from(record.stream.0);
-            if let Some(scanner) = self.scanners.get_mut(stream) {
+            if let Some(sampler) = self.samplers.get_mut(stream) {
                 let value = record.value.unwrap_or_default();
-                let mut sampling = Sampling {
-                    room: &mut self.room,
-                    sample: &mut self.sample,
-                    orientation,
-                };
-                scanner.keys(value, &mut sampling);
-                self.room.clear();
+                let own = |address| orientation.own.contains(address);
+                sampler.add(value, &mut self.sample, &own);
             }
         }
     }
@@ -161,73 +153,10 @@ impl HitSums {
     }
 }
 
-/// Room for the keys of an event.
-#[derive(Debug, Default)]
-struct Room {
-    /// The names, one after another.
-    names: Vec<u8>,
-    keys: Vec<Key>,
-}
-
-/// A key of an event.
-#[derive(Clone, Copy, Debug)]
-enum Key {
-    /// Where the name ends in the room; it begins where the one before it ends.
-    Name(usize),
-    /// An address.
-    Address(IpAddr, Option<u16>),
-}
-
-impl Room {
-    fn clear(&mut self) {
-        self.names.clear();
-        self.keys.clear();
-    }
-
-    /// The keys.
-    fn keys(&self) -> impl Iterator<Item = SampleKey<'_>> {
-        let mut start = 0;
-        self.keys.iter().map(move |key| match *key {
-            Key::Name(end) => {
-                let name = self.names.get(start..end).unwrap_or_default();
-                start = end;
-                SampleKey::Name(name)
-            }
-            Key::Address(address, port) => SampleKey::Address(address, port),
-        })
-    }
-}
-
-/// Puts the keys of events into a sample.
-struct Sampling<'a> {
-    room: &'a mut Room,
-    sample: &'a mut TrafficSample,
-    orientation: &'a Orientation,
-}
-
-impl<'r> KeySink<'r> for Sampling<'_> {
-    fn name(&mut self, name: &[u8]) {
-        self.room.names.extend_from_slice(name);
-        self.room.keys.push(Key::Name(self.room.names.len()));
-    }
-
-    fn address(&mut self, address: IpAddr, port: Option<u16>) {
-        self.room.keys.push(Key::Address(address, port));
-    }
-
-    fn end(&mut self, item: Item<'r>) {
-        if item.outcome == Outcome::Event {
-            let own = |address: IpAddr| self.orientation.own.contains(address);
-            self.sample.push(self.room.keys(), own);
-        }
-        self.room.clear();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{EventFormat, Networks};
+    use crate::model::{EventFormat, Networks, SampleKey};
     use crate::source::{RecordHeaders, StreamId};
 
     /// One topic of Zeek rows.

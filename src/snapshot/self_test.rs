@@ -67,7 +67,7 @@ const FIND: &str = "the lookup";
 
 impl Snapshot {
     /// Asks the snapshot as traffic does. `running` is what is in use: what that matches of
-    /// `protected` is no news. Bounded: at most [`ASKED_MAX`] rows, some milliseconds.
+    /// `protected` is no news. Bounded: at most `ASKED_MAX` rows, some milliseconds.
     ///
     /// # Errors
     /// The first wrong answer.

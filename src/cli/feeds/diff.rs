@@ -1,6 +1,8 @@
-//! `gannet feeds diff`: what every feed would add and remove, against its last good copy.
+//! `gannet feeds diff`: what every feed would add and remove, against its last good copy, and what
+//! that would hit in a sample of traffic.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde_json::json;
 
+use super::tried::Tried;
 use super::{Options, store};
 use crate::cli::terminal::{self, thousands};
 use crate::cli::{Outcome, load_config};
@@ -15,15 +18,32 @@ use crate::config::FeedConfig;
 use crate::feeds::{ParseOptions, parse};
 use crate::model::{Indicator, IndicatorValue, Scope};
 
+/// The arguments of `gannet feeds diff`.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    options: Options,
+
+    /// A file of events (plain, gzip or zstd) to try the lists on. Repeatable; of many events the last
+    /// ones count, as many as `sample` of [gate] says.
+    #[arg(long, value_name = "[FORMAT:]PATH")]
+    sample: Vec<OsString>,
+}
+
 /// Most values that are shown of a difference.
 const SHOWN_MAX: usize = 10;
 
 /// Says what every feed would add and remove.
-pub(super) fn diff(options: &Options) -> Outcome {
+pub(super) fn diff(arguments: &Arguments) -> Outcome {
+    let options = &arguments.options;
     let config = load_config(&options.config)?;
     let store = store(&config)?;
     let (mut text, mut objects) = (String::new(), Vec::new());
     for feed in &config.feeds {
+        if !feed.path.exists() && feed.origin.place().is_some() {
+            writeln!(text, "{}: not fetched yet", feed.name)?;
+            continue;
+        }
         let now = values(feed, &feed.path)?;
         let copy = store.good(&feed.name)?;
         let before = copy.map_or(Ok(BTreeSet::new()), |copy| values(feed, &copy.path))?;
@@ -51,8 +71,17 @@ pub(super) fn diff(options: &Options) -> Outcome {
             }
         }
     }
+    let tried = if arguments.sample.is_empty() {
+        None
+    } else {
+        let tried = Tried::on(&arguments.sample, &config, &store)?;
+        tried.as_text(&mut text)?;
+        Some(tried.as_json())
+    };
     if options.json {
-        terminal::print_json(&json!({"schema": "gannet.feeds_diff.v1", "feeds": objects}))?;
+        terminal::print_json(&json!({
+            "schema": "gannet.feeds_diff.v1", "feeds": objects, "sample": tried,
+        }))?;
     } else {
         terminal::print(&text)?;
     }
