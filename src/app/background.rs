@@ -50,6 +50,7 @@ mod tests {
             .unwrap();
         let nice = || rustix::process::getpriority_process(None).unwrap();
         let before = nice();
+        let _within = runtime.enter();
         let both = runtime.block_on(beside("nice", move || {
             let child = thread::spawn(nice).join().unwrap();
             (nice(), child)
