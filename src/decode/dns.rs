@@ -12,7 +12,7 @@ use crate::model::{DomainName, NAME_LEN_MAX};
 
 use name::{HOPS_MAX, TEXT_ROOM, WIRE_NAME_MAX, read_name};
 
-pub(super) use errors::says_blocked;
+pub(super) use errors::{ERROR_OPTION, is_blocking, says_blocked};
 
 mod errors;
 mod name;

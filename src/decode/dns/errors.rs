@@ -1,5 +1,6 @@
 //! Extended DNS Errors (RFC 8914): what a resolver says, beside its answer, about how it came to it.
-//! They stand in the OPT record at the end of a message; only whole decoding looks there.
+//! They stand in the OPT record at the end of a message, or where a format writes that; only whole
+//! decoding looks there.
 
 use super::{Record, chunk_at, skip_name};
 
@@ -7,16 +8,21 @@ use super::{Record, chunk_at, skip_name};
 const OPT: u16 = 41;
 
 /// The code of the option that holds an error.
-const ERROR_OPTION: u16 = 15;
+pub(in crate::decode) const ERROR_OPTION: u16 = 15;
 
 /// The errors of an answer that was kept from the client or made up for it: Forged Answer,
 /// Blocked, Censored, Filtered, Prohibited.
 const BLOCKING: [u16; 5] = [4, 15, 16, 17, 18];
 
+/// Whether an error of this code says that a policy took an answer away or changed it.
+pub(in crate::decode) fn is_blocking(code: u16) -> bool {
+    BLOCKING.contains(&code)
+}
+
 /// Whether `message` says that a policy took its answer away or changed it. Linear in the message,
 /// which is read as far as it can be; allocates nothing.
 pub(in crate::decode) fn says_blocked(message: &[u8]) -> bool {
-    extensions(message).is_some_and(|options| errors(options).any(|code| BLOCKING.contains(&code)))
+    extensions(message).is_some_and(|options| errors(options).any(is_blocking))
 }
 
 /// The options of the first OPT record; none if there is no such record, or one before it cannot be

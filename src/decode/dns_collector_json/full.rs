@@ -10,6 +10,7 @@ use crate::model::{
     qtype_number, rcode_number,
 };
 
+use super::super::dns::{ERROR_OPTION, is_blocking};
 use super::super::fields::{Members, elements, scalar, text};
 use super::super::text::{Unit, absent, event_time, name, port, time};
 use super::Reject;
@@ -91,11 +92,13 @@ impl Row {
         let qname = if absent(qname.as_bytes()) { "" } else { qname };
         let operation = self.said("dnstap.operation").unwrap_or_default();
         let answers = self.answers();
+        let message = self.message(operation, !answers.is_empty());
+        let answered = message == DnsMessage::Response;
         DnsEvent {
             client: self.endpoint("network.query-ip", "network.query-port"),
             resolver: self.endpoint("network.response-ip", "network.response-port"),
             side: side(operation),
-            message: self.message(operation, !answers.is_empty()),
+            message,
             qname: name(qname),
             qtype: self
                 .said("dns.qtype")
@@ -104,7 +107,7 @@ impl Row {
                 .said("dns.rcode")
                 .and_then(|text| code(text, rcode_number)),
             answers,
-            blocked: self.blocked(),
+            blocked: self.blocked() || (answered && self.says_blocked()),
         }
     }
 
@@ -151,6 +154,22 @@ impl Row {
             || policy.is_some_and(|policy| !passes(policy) && !kind.is_some_and(passes))
     }
 
+    /// Whether an extended error beside the answer says that a policy took it away or changed it.
+    fn says_blocked(&self) -> bool {
+        self.texts.iter().any(|(path, data)| {
+            let option = path.strip_suffix(".data");
+            let option = option.filter(|option| option.starts_with(OPTIONS));
+            let (Some(option), Some(data)) = (option, data) else {
+                return false;
+            };
+            let is_error = match self.said(&format!("{option}.code")) {
+                Some(code) => code.parse() == Ok(ERROR_OPTION),
+                None => self.said(&format!("{option}.name")) == Some(ERROR_NAME),
+            };
+            is_error && error(data).is_some_and(is_blocking)
+        })
+    }
+
     /// What the answers hold that can be matched, in order.
     fn answers(&self) -> Vec<Answer> {
         let mut records: BTreeMap<u32, (&str, &str)> = BTreeMap::new();
@@ -182,6 +201,18 @@ impl Row {
 
 /// The path of the answers.
 const ANSWERS: &str = "dns.resource-records.an.";
+
+/// The path of what a message carries beside its records (EDNS).
+const OPTIONS: &str = "edns.options.";
+
+/// What an option with an extended error is called.
+const ERROR_NAME: &str = "ERRORS";
+
+/// The code of an extended error, with which its text begins: `15 Blocked rpz`.
+fn error(data: &str) -> Option<u16> {
+    let (code, _) = data.split_once(' ').unwrap_or((data, ""));
+    code.parse().ok()
+}
 
 /// Adds what a record of type `kind` holds that can be matched.
 fn push_answers(kind: &str, data: &str, answers: &mut Vec<Answer>) {

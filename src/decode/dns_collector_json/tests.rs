@@ -211,6 +211,78 @@ fn a_policy_that_acts_blocks_and_is_no_reason_to_drop() {
     }
 }
 
+/// A nested row whose answer came with these options.
+fn nested_with(options: &str) -> String {
+    let written = r#"{"code":8,"name":"CSUBNET","data":"198.51.100.0/24"}"#;
+    assert!(NESTED.contains(written));
+    NESTED.replace(written, options)
+}
+
+#[test]
+fn an_extended_error_of_a_policy_blocks_and_others_do_not() {
+    let subnet = r#"{"code":8,"name":"CSUBNET","data":"198.51.100.0/24"}"#;
+    for (data, blocked) in [
+        ("4 Forged Answer -", true),
+        ("15 Blocked -", true),
+        ("15 Blocked malware: see https://a.example/why", true),
+        ("16 Censored by order 17", true),
+        ("17 Filtered -", true),
+        ("18 Prohibited -", true),
+        ("15", true),
+        ("3 Stale Answer -", false),
+        ("22 No Reachable Authority 15 Blocked", false),
+        (
+            "49152 - Provided ECS includes 32 bits, but no more than 24 are allowed.",
+            false,
+        ),
+        ("-", false),
+        ("", false),
+        ("Blocked", false),
+        ("65551 -", false),
+    ] {
+        let error = format!(r#"{{"code":15,"name":"ERRORS","data":"{data}"}}"#);
+        for options in [
+            error.clone(),
+            format!("{subnet},{error}"),
+            format!("{error},{subnet}"),
+        ] {
+            assert_eq!(dns(&nested_with(&options)).blocked, blocked, "{options}");
+        }
+        let flat = format!(
+            r#"{{"edns.dnssec-ok":0,"edns.options.0.code":10,"edns.options.0.data":"-","edns.options.0.name":"COOKIE","edns.options.1.code":15,"edns.options.1.data":"{data}","edns.options.1.name":"ERRORS","edns.rcode":0,"edns.udp-size":1232,"edns.version":0,"#
+        );
+        let flat = FLAT.replacen('{', &flat, 1);
+        assert_eq!(dns(&flat).blocked, blocked, "{flat}");
+        check_faces(FORMAT, Foresight::Exact, flat.as_bytes());
+    }
+}
+
+#[test]
+fn only_the_option_of_errors_counts_and_only_beside_an_answer() {
+    for (options, blocked) in [
+        // Another option whose text begins with the number of an error.
+        (r#"{"code":3,"name":"NSID","data":"15 Blocked -"}"#, false),
+        (
+            r#"{"code":10,"name":"ERRORS","data":"15 Blocked -"}"#,
+            false,
+        ),
+        // What a rule that drops keys leaves.
+        (r#"{"name":"ERRORS","data":"15 Blocked -"}"#, true),
+        (r#"{"code":"15","data":"15 Blocked -"}"#, true),
+        (r#"{"data":"15 Blocked -"}"#, false),
+        (r#"{"code":15,"name":"ERRORS","data":15}"#, false),
+        (r#"{"code":15,"name":"ERRORS"}"#, false),
+        (r#"15"#, false),
+    ] {
+        assert_eq!(dns(&nested_with(options)).blocked, blocked, "{options}");
+    }
+    let empty = FLAT.replacen('{', r#"{"edns.options":"-","#, 1);
+    assert!(!dns(&empty).blocked);
+    let error = r#"{"code":15,"name":"ERRORS","data":"15 Blocked -"}"#;
+    let question = nested_with(error).replace(r#""qr":true"#, r#""qr":false"#);
+    assert!(!dns(&question).blocked);
+}
+
 #[test]
 fn the_record_time_stands_in_for_an_absent_one() {
     let row = FLAT.replace("2026-01-01T00:00:00.14Z", "-");
