@@ -2,6 +2,7 @@
 //! never half. Whoever fetches gives the clock and says where the file is to be.
 
 pub mod address;
+mod left_behind;
 pub mod taxii;
 pub mod web;
 pub mod zone;

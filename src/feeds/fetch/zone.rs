@@ -81,7 +81,8 @@ pub enum Transferred {
 
 /// Transfers a zone to the file `target`. `known` is the serial of the zone that the file holds, or
 /// held: an older one is refused, and differences are asked for if the file is really there. `now` is
-/// the time at the start, `id` the number of the question, which the answer must have too.
+/// the time at the start, `id` the number of the question, which the answer must have too. What a
+/// process that was killed more than a day before left unfinished beside the file is removed.
 ///
 /// # Errors
 /// [`TransferError`] when no server gave the zone: what the last of them did, and in short the
@@ -99,6 +100,7 @@ pub fn transfer(
         before: Vec::new(),
         failure,
     };
+    writer::remove_left_behind(target, now).map_err(failed)?;
     let transfer = Transfer::new(options, known, target, now, id).map_err(failed)?;
     let mut last = None;
     let mut before = Vec::new();

@@ -1,21 +1,19 @@
 //! A file that is being fetched: it stands beside its target under a hidden name and takes its
 //! place when it is whole. Dropped before, it is gone.
 
-use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tempfile::{Builder, NamedTempFile};
 use tokio::fs::File;
 
 use super::error::FetchError;
+use crate::feeds::fetch::left_behind::{self, Names};
 
 /// What the name of an unfinished file ends with.
 const SUFFIX: &str = ".unfinished";
-/// From this age on, an unfinished file was left behind by a process that was killed.
-const LEFT_BEHIND: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A file that is not whole yet.
 pub(in crate::feeds::fetch) struct Unfinished {
@@ -46,7 +44,11 @@ impl Unfinished {
         let mut prefix = OsString::from(".");
         prefix.push(name);
         prefix.push(".");
-        remove_left_behind(directory, &prefix, now).map_err(failed)?;
+        let names = Names {
+            prefix: prefix.as_encoded_bytes(),
+            suffix: SUFFIX.as_bytes(),
+        };
+        left_behind::remove(directory, names, now).map_err(failed)?;
         let file = Builder::new()
             .prefix(&prefix)
             .suffix(SUFFIX)
@@ -88,29 +90,15 @@ fn failed(target: &Path, source: io::Error) -> FetchError {
     }
 }
 
-/// Removes unfinished files that nobody will finish.
-fn remove_left_behind(directory: &Path, prefix: &OsStr, now: SystemTime) -> io::Result<()> {
-    let prefix = prefix.as_encoded_bytes();
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let name = name.as_encoded_bytes();
-        if !name.starts_with(prefix) || !name.ends_with(SUFFIX.as_bytes()) {
-            continue;
-        }
-        let written = entry.metadata().and_then(|metadata| metadata.modified());
-        // One that is gone by now, or is of the future, is not ours to judge.
-        let age = written.ok().and_then(|at| now.duration_since(at).ok());
-        if age.is_some_and(|age| age > LEFT_BEHIND) {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::time::Duration;
+
     use super::*;
+
+    /// The age from which on a file was left behind.
+    const LEFT_BEHIND: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// The names in a directory, in order.
     fn names(directory: &Path) -> Vec<String> {

@@ -122,6 +122,29 @@ fn a_zone_of_nothing_but_its_authority_is_a_zone() {
 }
 
 #[test]
+fn what_a_killed_process_left_unfinished_is_removed_before_the_first_server_answers() {
+    let place = Place::new();
+    let part = |name: &str, days: u64| {
+        let path = place.directory.path().join(name);
+        let file = std::fs::File::create(&path).unwrap();
+        let at = now() - Duration::from_secs(days * 86_400 + 3600);
+        file.set_modified(at).unwrap();
+        path
+    };
+    let left = part(".zone-a1B2c3.part", 1);
+    let kept = [
+        part(".zone-d4E5f6.part", 0),
+        part(".zone-old", 9),
+        part("zone-a.part", 9),
+    ];
+    let server = Server::start(vec![messages(vec![vec![deny("a.example")]])]);
+    ask(&options(&[server.address]), None, &place.target).unwrap_err();
+    server.finish();
+    assert!(!left.exists());
+    assert!(kept.iter().all(|path| path.exists()));
+}
+
+#[test]
 fn the_next_server_is_asked_and_all_are_named() {
     let place = Place::new();
     let bad = || Server::start(vec![messages(vec![vec![deny("a.example")]])]);

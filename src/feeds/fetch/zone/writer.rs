@@ -4,10 +4,19 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use tempfile::NamedTempFile;
 
 use super::error::Failure;
+use crate::feeds::fetch::left_behind::{self, Names};
+
+/// What the name of an unfinished file begins with. It is hidden, so that nobody who reads the
+/// directory as a feed takes it for a part of it.
+const PREFIX: &str = ".zone-";
+
+/// What it ends with.
+const SUFFIX: &str = ".part";
 
 /// Limits of a zone.
 #[derive(Clone, Copy, Debug)]
@@ -39,10 +48,9 @@ impl Writer {
     /// # Errors
     /// [`Failure::Write`].
     pub(super) fn new(target: &Path, limits: Limits) -> Result<Self, Failure> {
-        // Hidden, so that nobody who reads the directory as a feed takes it for a part of it.
         let file = tempfile::Builder::new()
-            .prefix(".zone-")
-            .suffix(".part")
+            .prefix(PREFIX)
+            .suffix(SUFFIX)
             .tempfile_in(directory(target))
             .map_err(|source| failed(target, source))?;
         Ok(Self {
@@ -85,6 +93,22 @@ impl Writer {
         let target = self.target;
         put(self.file, &target).map_err(|source| failed(&target, source))?;
         Ok(self.records)
+    }
+}
+
+/// Removes the unfinished files beside `target` that killed processes left behind, before `now`.
+///
+/// # Errors
+/// [`Failure::Write`].
+pub(super) fn remove_left_behind(target: &Path, now: SystemTime) -> Result<(), Failure> {
+    let names = Names {
+        prefix: PREFIX.as_bytes(),
+        suffix: SUFFIX.as_bytes(),
+    };
+    match left_behind::remove(directory(target), names, now) {
+        // Where nothing is, nothing was left.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(target, error)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
