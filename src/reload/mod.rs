@@ -6,6 +6,7 @@
 //! are merged, beside all that ([`Reloader::merge`]).
 
 mod dry_run;
+mod merge;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -106,9 +107,6 @@ pub enum Which {
     /// Those with these names.
     Only(Vec<String>),
 }
-
-/// Layers are merged when those above the lowest have so many rows, or an eighth of it.
-const MERGE_ROWS: u64 = 100_000;
 
 /// Most bytes of the sample a remembered event, on average.
 const SAMPLE_EVENT_BYTES: usize = 160;
@@ -311,42 +309,15 @@ impl Reloader {
         std::mem::take(&mut lock(&self.in_use).changed)
     }
 
-    /// Merges the layers of the snapshot in use, if there is enough above the lowest; whether it
-    /// did. Snapshots are published meanwhile as ever.
-    ///
-    /// # Errors
-    /// [`BuildError`]; then all layers stay as they are.
-    pub fn merge(&self) -> Result<bool, BuildError> {
-        let mut options = BuildOptions {
+    /// How what is built beside the snapshot in use is built: nothing is read for it again.
+    fn options(&self, built: &Built) -> BuildOptions {
+        BuildOptions {
             names: self.config.matching.names,
             emit_invalid: self.config.matching.emit_invalid,
+            protected: self.protected(),
+            hash_key: Some(built.key),
             ..BuildOptions::default()
-        };
-        let merge = {
-            let mut built = lock(&self.built);
-            let Some(current) = self.current() else {
-                return Ok(false);
-            };
-            let (above, below) = current.rows_above();
-            if built.merge.is_some() || above < MERGE_ROWS.max(below / 8) {
-                return Ok(false);
-            }
-            options.hash_key = Some(built.key);
-            let merge = Arc::new(current.begin_merge());
-            built.merge = Some(Arc::clone(&merge));
-            merge
-        };
-        let layer = merge.build(SnapshotBuilder::new(options));
-        let mut built = lock(&self.built);
-        built.merge = None;
-        let layer = layer?;
-        if let Some(current) = self.current() {
-            let merged = current.merged(&merge, layer);
-            merged.self_test(Some(&current), &self.protected())?;
-            // The same indicators, so the number stays.
-            lock(&self.in_use).publish(&merged);
         }
-        Ok(true)
     }
 
     /// Puts a snapshot into use, in which these feeds have changed.

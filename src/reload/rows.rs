@@ -27,7 +27,8 @@ impl Reloader {
     }
 
     /// Puts rows of a feed into the place of those with the same ids. The last of several with one
-    /// id counts; one that cannot be read removes what was there.
+    /// id counts; one that cannot be read removes what was there. What no feed may list is what was
+    /// read at the last load of all feeds: rows come often, and nothing is read for them.
     pub fn apply_rows(&self, feed: &str, rows: &[TopicRow]) -> Reload {
         let mut built = lock(&self.built);
         let started = Instant::now();
@@ -36,11 +37,7 @@ impl Reloader {
         let (Some(config), Some(current)) = (config, current) else {
             return Reload::Failed(Vec::new());
         };
-        let mut options = match gate::build_options(&self.config) {
-            Ok(options) => options,
-            Err(error) => return Reload::Failed(vec![error.into()]),
-        };
-        options.hash_key = Some(built.key);
+        let options = self.options(&built);
         let protected = Arc::clone(&options.protected);
         let mut builder = SnapshotBuilder::new(options);
         let id = builder.add_feed(crate::feeds::feed_info(config));

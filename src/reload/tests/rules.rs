@@ -282,6 +282,40 @@ fn rows_of_a_topic_that_are_lost_are_noticed_and_what_was_there_stays() {
 }
 
 #[test]
+fn rows_of_a_topic_are_held_against_the_popular_names_that_were_read_at_the_load() {
+    let mut rig = Rig::new();
+    rig.text = config("plain", "", "popular = [\"popular.txt\"]");
+    rig.write("popular.txt", "1,everybody.example\n");
+    let reloader = rig.start();
+    published(reloader.reload(&Which::All));
+    let refused = |told: &Published| told.feeds[2].report.refused.get("popular").copied();
+    let rows = [
+        row("1", Some("everybody.example")),
+        row("2", Some("new.desk.example")),
+    ];
+    // Whatever becomes of the file, nobody looks there for a row.
+    for (text, number) in [(Some("1,new.desk.example\n"), 1), (Some(""), 2), (None, 3)] {
+        match text {
+            Some(text) => rig.write("popular.txt", text),
+            None => fs::remove_file(rig.directory.path().join("popular.txt")).unwrap(),
+        }
+        let told = published(reloader.apply_rows("desk", &rows));
+        assert_eq!(refused(&told), Some(number), "{text:?}");
+        assert!(matches(&reloader, "new.desk.example", clock()), "{text:?}");
+        assert!(
+            !matches(&reloader, "everybody.example", clock()),
+            "{text:?}"
+        );
+    }
+    // The next load of all feeds does, and what it finds holds from then on.
+    rig.write("popular.txt", "1,new.desk.example\n");
+    reloader.reload(&Which::All);
+    published(reloader.apply_rows("desk", &rows));
+    assert!(matches(&reloader, "everybody.example", clock()));
+    assert!(!matches(&reloader, "new.desk.example", clock()));
+}
+
+#[test]
 fn a_merge_that_loses_rows_is_noticed_and_the_layers_stay() {
     let rig = Rig::new();
     rig.write("one.txt", &names("one", 0..120_000));
