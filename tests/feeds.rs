@@ -1,7 +1,8 @@
 //! `gannet feeds`: what an operator sees of feeds and of the gate, with the real binary.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use gannet::config::Config;
 use gannet::reload::{Reload, Reloader, Which};
@@ -361,4 +362,73 @@ fn a_difference_says_what_it_would_hit_in_a_sample_of_traffic() {
         ],
     );
     assert!(ran.code == 1 && ran.err.contains("gone.json"), "{ran:?}");
+}
+
+/// This moment, and another some seconds later, RFC 3339.
+fn in_seconds(seconds: i64) -> String {
+    let at = gannet::app::now().saturating_add_nanos(seconds * 1_000_000_000);
+    at.to_string()
+}
+
+#[test]
+fn a_list_of_feeds_says_how_old_they_are_and_why_they_are_not_fetched() {
+    let directory = TempDir::new().unwrap();
+    let directory = directory.path();
+    // A server on this machine is not asked, which is a failure as good as any.
+    let remote = "[[feed]]\nname = \"remote\"\nurl = \"https://127.0.0.1/list.txt\"\n\
+                  format = \"plain\"\nrole = \"c2\"\n[networks]";
+    let config = CONFIG.replace("[networks]", remote);
+    let config = config.replace("role = \"c2\"\n[[", "role = \"c2\"\nage_max = \"2d\"\n[[");
+    fs::write(directory.join("gannet.toml"), config).unwrap();
+    fs::write(directory.join("partner.txt"), names(3)).unwrap();
+    let changed = SystemTime::now() - Duration::from_secs(3 * 86_400 + 60);
+    let file = File::options()
+        .write(true)
+        .open(directory.join("partner.txt"));
+    file.unwrap().set_modified(changed).unwrap();
+
+    let (_, listed) = feeds(directory, &["list"]);
+    let (partner, remote) = (&listed["feeds"][0], &listed["feeds"][1]);
+    let age = partner["age_seconds"].as_u64().unwrap() - 3 * 86_400;
+    assert!((60..3600).contains(&age), "{partner}");
+    assert_eq!(
+        (&partner["stale"], &partner["next_refresh"]),
+        (&json!(true), &json!(null))
+    );
+    assert_eq!(
+        (&remote["state"], &remote["failing"]),
+        (&json!("missing"), &json!(null))
+    );
+
+    let (code, _) = feeds(directory, &["fetch"]);
+    assert_eq!(code, 1);
+    let (_, first) = feeds(directory, &["list"]);
+    let since = &first["feeds"][1]["failing"]["since"];
+    assert!(since.is_string(), "{first}");
+    assert_eq!(feeds(directory, &["fetch"]).0, 1);
+    let (_, second) = feeds(directory, &["list"]);
+    assert_eq!(&second["feeds"][1]["failing"]["since"], since);
+    let told = gannet(directory, &["feeds", "list", "-c", "gannet.toml"]);
+    let told = String::from_utf8(told.out).unwrap();
+    assert!(told.contains("\n  3 days old\n  stale since "), "{told}");
+    assert!(
+        told.contains("remote (plain): not fetched yet\n  not fetched since "),
+        "{told}"
+    );
+
+    // What the daemon leaves beside a list that its server said is still the newest.
+    let place = directory.join("state/feeds/remote/fetched");
+    fs::write(place.join("list"), "bad.example\n").unwrap();
+    let next = in_seconds(1000);
+    let kept = json!({"fetched": in_seconds(-600), "next": next});
+    fs::write(place.join("attempts.json"), kept.to_string()).unwrap();
+    let file = File::options().write(true).open(place.join("list"));
+    file.unwrap().set_modified(changed).unwrap();
+    let (code, listed) = feeds(directory, &["list"]);
+    let remote = &listed["feeds"][1];
+    assert_eq!((code, &remote["failing"]), (0, &json!(null)), "{remote}");
+    let age = remote["age_seconds"].as_u64().unwrap();
+    assert!((600..4000).contains(&age), "{remote}");
+    let told = remote["next_refresh"].as_str().unwrap();
+    assert_eq!(told[..19], next[..19]);
 }

@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use super::now;
 use crate::config::FeedConfig;
 use crate::encode;
-use crate::feeds::gate::{self, Passed, Version};
+use crate::feeds::gate::{Passed, Version};
 use crate::feeds::{Found, LoadedFeed, detect, strip};
 use crate::model::{NAME_LEN_MAX, Named, Scope};
 use crate::snapshot::{Lookup, Protected, Refusal, may_be_listed};
 
-/// One feed of `gannet.feeds.v1`: what it is, which version of it passed, and what that holds.
+/// One feed of `gannet.feeds.v1`: what it is, which version of it passed, and what that holds. How
+/// fresh it is depends on when somebody asks, and is told by [`super::Freshness`].
 pub fn feed_json(feed: &FeedConfig, loaded: &LoadedFeed, passed: &Passed) -> serde_json::Value {
     let (state, reason) = match &passed.version {
         Version::Current => ("current", None),
@@ -25,11 +25,6 @@ pub fn feed_json(feed: &FeedConfig, loaded: &LoadedFeed, passed: &Passed) -> ser
         told.insert("changed".to_owned(), json!(changed(&feed.path)));
         told.insert("state".to_owned(), json!(state));
         told.insert("reason".to_owned(), json!(reason));
-        let age = passed.age;
-        told.insert("dated".to_owned(), json!(age.dated.map(gate::written)));
-        let stale_from = age.stale_from.map(gate::written);
-        told.insert("stale_from".to_owned(), json!(stale_from));
-        told.insert("stale".to_owned(), json!(age.is_stale(now())));
         told.insert("same_as".to_owned(), json!(passed.same_as));
     }
     told

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle as Task;
 
 use super::answers::{lookup_json, refused_by_gate};
 use super::background::beside;
-use super::fresh::{News, Threads};
+use super::fresh::{News, Started, Threads};
 use super::guard::{Guard, Traffic};
 use super::health::Health;
 use super::identify_stage::start_identify;
@@ -36,6 +36,9 @@ const RETIRE_EVERY: Duration = Duration::from_millis(200);
 
 /// What a shutdown may take beyond the drain itself: leaving the group, closing.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
+/// How long the threads that fetch are waited for when everything else has ended.
+const FETCH_WAIT: Duration = Duration::from_secs(1);
 
 /// The control plane.
 pub(super) struct Control {
@@ -97,9 +100,7 @@ impl Control {
         }
         let mut stages = Stages::default();
         let (news, mut told) = mpsc::channel(64);
-        if self.matches() {
-            self.freshen(news).map_err(AppError::Runtime)?;
-        }
+        let freshening = self.freshen(news).map_err(AppError::Runtime)?;
         let stopped = tokio::select! {
             started = self.start(&mut stages) => {
                 started.map_err(AppError::Runtime)?;
@@ -113,8 +114,16 @@ impl Control {
         tracing::info!("stopping: draining what is in flight");
         self.health.stopping();
         self.stop.store(true, Ordering::Relaxed);
+        // Nobody listens any more; a thread that waits to be heard goes on.
+        drop(told);
+        let drained = async {
+            let clean = self.join(stages).await;
+            // What is fetched is fetched again: it does not make a stop unclean.
+            freshening.join(FETCH_WAIT).await;
+            clean
+        };
         let clean = tokio::select! {
-            clean = self.join(stages) => clean,
+            clean = drained => clean,
             () = signals.stop(&self.hurry) => {
                 tracing::warn!("asked twice: stopping at once");
                 false
@@ -148,19 +157,25 @@ impl Control {
         tracing::info!(address = %server.address(), "serving health and metrics");
         let (live, ready) = (Arc::clone(&self.health), Arc::clone(&self.health));
         let (feeds, reloader) = (Arc::clone(&self.health), Arc::clone(&self.reloader));
-        let exporter = self.exporter.clone();
+        let (exporter, measured) = (self.exporter.clone(), Arc::clone(&self.health));
         let state = HttpState {
             live: Arc::new(move || live.live()),
             ready: Arc::new(move || ready.ready()),
-            metrics: Arc::new(move || exporter.render()),
-            feeds: Arc::new(move || feeds.feeds()),
+            metrics: Arc::new(move || {
+                measured.measure(now());
+                exporter.render()
+            }),
+            feeds: Arc::new(move || feeds.feeds(now())),
             lookup: Arc::new(move |value| look_up(&reloader, value)),
         };
         Ok((stop, Some(tokio::spawn(server.serve(state, stopped)))))
     }
 
-    /// Starts what keeps the feeds fresh.
-    fn freshen(&self, news: mpsc::Sender<News>) -> std::io::Result<()> {
+    /// Starts what keeps the feeds fresh, where they are needed.
+    fn freshen(&self, news: mpsc::Sender<News>) -> std::io::Result<Started> {
+        if !self.matches() {
+            return Ok(Started::default());
+        }
         let threads = Threads {
             reloader: Arc::clone(&self.reloader),
             health: Arc::clone(&self.health),

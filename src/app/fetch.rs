@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -46,12 +47,16 @@ struct Known {
     serial: Option<u32>,
 }
 
+/// How often it is looked whether to stop.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// Fetches a feed if there is a new version of it; `None` for one that no server is asked for.
-/// Blocks for as long as the feed's limits allow: not for a thread of a runtime.
+/// Blocks for as long as the feed's limits allow: not for a thread of a runtime. What comes over HTTP
+/// ends with a failure soon after `stop` is set; a transfer of a zone goes on.
 ///
 /// # Errors
 /// [`FetchFailure`].
-pub fn fetch(feed: &FeedConfig) -> Option<Result<Fetched, FetchFailure>> {
+pub(super) fn fetch(feed: &FeedConfig, stop: &AtomicBool) -> Option<Result<Fetched, FetchFailure>> {
     let known = beside(&feed.path);
     let before: Known = fs::read(&known)
         .ok()
@@ -59,8 +64,8 @@ pub fn fetch(feed: &FeedConfig) -> Option<Result<Fetched, FetchFailure>> {
         .unwrap_or_default();
     let fetched = match &feed.origin {
         Origin::Path | Origin::Topic(_) => return None,
-        Origin::Web(config) => made(feed).and_then(|()| from_web(feed, config, before)),
-        Origin::Taxii(config) => made(feed).and_then(|()| from_taxii(feed, config, before)),
+        Origin::Web(config) => made(feed).and_then(|()| from_web(feed, config, before, stop)),
+        Origin::Taxii(config) => made(feed).and_then(|()| from_taxii(feed, config, before, stop)),
         Origin::Zone(config) => made(feed).and_then(|()| from_zone(feed, config, before)),
     };
     Some(fetched.and_then(|new| match new {
@@ -74,10 +79,11 @@ fn from_web(
     feed: &FeedConfig,
     config: &WebConfig,
     before: Known,
+    stop: &AtomicBool,
 ) -> Result<Option<Known>, FetchFailure> {
     let options = web_options(feed, config);
     let fetching = web::fetch(&options, &before.web, &feed.path, SystemTime::now());
-    match run(fetching)?.map_err(|error| failure(&error, error.retry_after()))? {
+    match run(fetching, stop)?.map_err(|error| failure(&error, error.retry_after()))? {
         web::Fetched::Unchanged => Ok(None),
         web::Fetched::New { validators, .. } => Ok(Some(Known {
             web: validators,
@@ -91,6 +97,7 @@ fn from_taxii(
     feed: &FeedConfig,
     config: &WebConfig,
     before: Known,
+    stop: &AtomicBool,
 ) -> Result<Option<Known>, FetchFailure> {
     let options = TaxiiOptions {
         web: web_options(feed, config),
@@ -98,7 +105,7 @@ fn from_taxii(
         pages_max: TaxiiOptions::PAGES_MAX,
     };
     let fetching = taxii::fetch(&options, &before.taxii, &feed.path, SystemTime::now());
-    match run(fetching)?.map_err(|error| failure(&error, error.retry_after()))? {
+    match run(fetching, stop)?.map_err(|error| failure(&error, error.retry_after()))? {
         taxii::Fetched::Unchanged => Ok(None),
         taxii::Fetched::New { state, .. } => Ok(Some(Known {
             taxii: state,
@@ -159,13 +166,32 @@ fn web_options(feed: &FeedConfig, config: &WebConfig) -> WebOptions {
     }
 }
 
-/// Runs a fetch to its end, on this thread.
-fn run<T>(fetching: impl Future<Output = T>) -> Result<T, FetchFailure> {
+/// Runs a fetch on this thread, to its end or until `stop` is set: then it is dropped, and what it has
+/// written with it.
+fn run<T>(fetching: impl Future<Output = T>, stop: &AtomicBool) -> Result<T, FetchFailure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let runtime = runtime.map_err(|error| failure(&error, None))?;
-    Ok(runtime.block_on(fetching))
+    let fetched = runtime.block_on(async {
+        tokio::select! {
+            fetched = fetching => Some(fetched),
+            () = set(stop) => None,
+        }
+    });
+    // A name that the system still resolves for it is not waited for.
+    runtime.shutdown_background();
+    fetched.ok_or_else(|| FetchFailure {
+        what: "stopped before it was fetched".to_owned(),
+        retry_after: None,
+    })
+}
+
+/// Ends when `stop` is set.
+async fn set(stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Makes the directory of what is fetched.

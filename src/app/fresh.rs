@@ -4,13 +4,15 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use super::fetch::{Fetched, fetch};
+use super::attempts::Attempts;
+use super::fetch::Fetched;
 use super::health::Health;
+use super::now;
 use super::topic_feed::TopicFeed;
 use crate::config::{ClusterConfig, FeedConfig, Origin};
 use crate::reload::{Reload, Reloader};
@@ -34,8 +36,15 @@ pub(super) struct Threads {
     pub(super) waiting: watch::Sender<usize>,
 }
 
+/// Threads that were started, to be waited for at the end.
+#[derive(Default)]
+pub(super) struct Started(Vec<JoinHandle<()>>);
+
 /// How long a thread sleeps before it looks whether it is to stop.
 const NAP: Duration = Duration::from_millis(100);
+
+/// How often it is looked whether threads have ended.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Longest wait after fetches that failed one after the other.
 const FAILED_WAIT_MAX: Duration = Duration::from_secs(3600);
@@ -52,13 +61,13 @@ impl Threads {
         &self,
         feeds: &[FeedConfig],
         cluster: &ClusterConfig,
-    ) -> std::io::Result<()> {
+    ) -> std::io::Result<Started> {
+        let mut started = Vec::new();
         let watched: Vec<Watched> = feeds.iter().filter_map(Watched::of).collect();
         self.waiting.send_replace(feeds.len() - watched.len());
         let own = self.clone();
-        thread::Builder::new()
-            .name("gannet-watch".to_owned())
-            .spawn(move || own.watch(watched))?;
+        let named = thread::Builder::new().name("gannet-watch".to_owned());
+        started.push(named.spawn(move || own.watch(watched))?);
         for feed in feeds {
             let (own, feed) = (self.clone(), feed.clone());
             let cluster = cluster.clone();
@@ -67,25 +76,26 @@ impl Threads {
                 Origin::Path => {}
                 Origin::Topic(topic) => {
                     let topic = topic.clone();
-                    named.spawn(move || own.follow(&feed, &topic, &cluster))?;
+                    started.push(named.spawn(move || own.follow(&feed, &topic, &cluster))?);
                 }
                 Origin::Web(_) | Origin::Taxii(_) | Origin::Zone(_) => {
-                    named.spawn(move || own.fetch_again(&feed))?;
+                    started.push(named.spawn(move || own.fetch_again(&feed))?);
                 }
             }
         }
-        Ok(())
+        Ok(Started(started))
     }
 
     /// Fetches a feed as often as it wants, until it is to stop.
     fn fetch_again(&self, feed: &FeedConfig) {
         let (mut failures, mut first) = (0_u32, true);
+        let mut attempts = Attempts::of(feed);
         while !self.stopping() {
-            let wait = match fetch(feed) {
+            let wait = match attempts.fetch(feed, &self.stop) {
                 None => return,
+                Some(Err(_)) if self.stopping() => return,
                 Some(Ok(fetched)) => {
                     failures = 0;
-                    self.health.fetched(&feed.name, None);
                     if fetched == Fetched::New {
                         tracing::info!(feed = feed.name, "fetched");
                         self.tell(News::Look(feed.name.clone()));
@@ -95,22 +105,25 @@ impl Threads {
                 Some(Err(failure)) => {
                     failures = failures.saturating_add(1);
                     tracing::warn!(feed = feed.name, error = %failure, "not fetched; will try again");
-                    self.health.fetched(&feed.name, Some(failure.what.clone()));
                     let doubled = FAILED_WAIT.saturating_mul(1 << failures.min(12));
                     let wait = doubled.min(FAILED_WAIT_MAX).min(feed.refresh);
                     failure.retry_after.map_or(wait, |after| after.max(wait))
                 }
             };
+            let wait = wait + spread(&feed.name, wait);
+            attempts.next_at = Some(now().saturating_add(wait));
+            attempts.keep(feed);
+            self.health.attempted(&feed.name, &attempts);
             if std::mem::take(&mut first) {
                 self.asked();
             }
-            self.sleep(wait + spread(&feed.name, wait));
+            self.sleep(wait);
         }
     }
 
     /// Follows a topic until it is to stop.
     fn follow(&self, feed: &FeedConfig, topic: &str, cluster: &ClusterConfig) {
-        let mut first = true;
+        let (mut attempts, mut first) = (Attempts::of(feed), true);
         while !self.stopping() {
             let told = TopicFeed::read_whole(feed, topic, cluster, &self.stop);
             let mut follower = match told {
@@ -122,12 +135,12 @@ impl Threads {
                         error = what,
                         "cannot read the topic of a feed"
                     );
-                    self.health.fetched(&feed.name, Some(what));
+                    self.note(feed, &mut attempts, Some(&what));
                     self.sleep(Duration::from_secs(1));
                     continue;
                 }
             };
-            self.health.fetched(&feed.name, None);
+            self.note(feed, &mut attempts, None);
             self.tell(News::Look(feed.name.clone()));
             if std::mem::take(&mut first) {
                 self.asked();
@@ -139,20 +152,34 @@ impl Threads {
                     continue;
                 }
                 match follower.read() {
-                    Ok(rows) if rows.is_empty() => {}
                     Ok(rows) => {
-                        let applied = self.reloader.apply_rows(&feed.name, &rows);
-                        self.tell(News::Applied(Box::new(applied)));
+                        // What is kept tells of the file, which rows do not change.
+                        attempts.note(now(), None);
+                        self.health.attempted(&feed.name, &attempts);
+                        if !rows.is_empty() {
+                            let applied = self.reloader.apply_rows(&feed.name, &rows);
+                            self.tell(News::Applied(Box::new(applied)));
+                        }
                     }
                     Err(what) => {
                         tracing::warn!(feed = feed.name, error = what, "cannot follow a topic");
-                        self.health.fetched(&feed.name, Some(what));
+                        self.note(feed, &mut attempts, Some(&what));
                         self.sleep(Duration::from_secs(1));
                         break;
                     }
                 }
             }
         }
+    }
+
+    /// Notes that a topic was read, or why not. A failure is kept once, however often it comes.
+    fn note(&self, feed: &FeedConfig, attempts: &mut Attempts, failure: Option<&str>) {
+        let before = attempts.failing.clone();
+        attempts.note(now(), failure);
+        if failure.is_none() || attempts.failing != before {
+            attempts.keep(feed);
+        }
+        self.health.attempted(&feed.name, attempts);
     }
 
     /// Watches files until it is to stop.
@@ -188,6 +215,27 @@ impl Threads {
         while !self.stopping() && Instant::now() < until {
             thread::sleep(NAP);
         }
+    }
+}
+
+impl Started {
+    /// Waits until all have ended, which they do by themselves once they are told to stop, but not
+    /// longer than `wait`; how many are left behind. What these were fetching is not used.
+    pub(super) async fn join(self, wait: Duration) -> usize {
+        let until = Instant::now() + wait;
+        let mut left = self.0;
+        loop {
+            left.retain(|thread| !thread.is_finished());
+            if left.is_empty() || Instant::now() >= until {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        for thread in &left {
+            let thread = thread.thread().name().unwrap_or_default();
+            tracing::warn!(thread, "did not end in time and is left behind");
+        }
+        left.len()
     }
 }
 
@@ -248,4 +296,45 @@ fn print(feed: &FeedConfig) -> u64 {
         }
     }
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_end_are_waited_for_and_others_not_for_ever() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let (ends, never) = (std::sync::mpsc::channel(), std::sync::mpsc::channel::<()>());
+        let begun = Instant::now();
+        let started = Started(vec![
+            thread::spawn(move || {
+                let _ = ends.1.recv();
+            }),
+            thread::spawn(|| panic!("as asked")),
+        ]);
+        let joined = thread::spawn(move || runtime.block_on(started.join(Duration::from_secs(60))));
+        ends.0.send(()).unwrap();
+        assert_eq!(joined.join().unwrap(), 0);
+        assert!(begun.elapsed() < Duration::from_secs(60));
+
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let started = Started(vec![
+            thread::spawn(move || {
+                let _ = never.1.recv();
+            }),
+            thread::spawn(|| {}),
+        ]);
+        assert_eq!(
+            runtime.block_on(started.join(Duration::from_millis(200))),
+            1
+        );
+        drop(never.0);
+    }
 }

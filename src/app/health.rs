@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::answers::feed_json;
+use super::attempts::Attempts;
+use super::freshness::{Freshness, missing_json};
 use super::now;
 use crate::config::FeedConfig;
-use crate::feeds::gate::{self, Version};
+use crate::feeds::gate::{self, Passed, Version};
 use crate::http::{FeedStatus, Readiness, SnapshotStatus};
 use crate::model::EventTime;
 use crate::reload::Published;
+use crate::telemetry::FreshnessMetrics;
 
 /// A thread that has not been heard of for so long is not alive.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -27,8 +30,8 @@ pub(super) struct Health {
 #[derive(Default)]
 struct State {
     snapshot: Option<(SnapshotStatus, Instant)>,
-    /// What the feeds of the snapshot in use held.
-    told: Vec<serde_json::Value>,
+    /// All feeds, as they stand in the snapshot in use.
+    told: Vec<Told>,
     feeds: BTreeMap<String, Feed>,
     /// By worker: when it was heard of, and how many partitions it has.
     workers: BTreeMap<usize, (Instant, usize)>,
@@ -43,15 +46,42 @@ struct State {
     stopping: bool,
 }
 
+/// What is told of a feed.
+struct Told {
+    name: String,
+    /// What does not depend on when somebody asks.
+    json: serde_json::Value,
+    /// Which version of it stands in the snapshot; `None`: none.
+    passed: Option<Passed>,
+    metrics: Option<FreshnessMetrics>,
+}
+
 /// A feed's last loads.
 #[derive(Default)]
 struct Feed {
     loaded_at: Option<Instant>,
     error: Option<String>,
-    /// Why it could not be fetched.
-    fetch_error: Option<String>,
+    /// What became of the attempts to fetch it.
+    attempts: Attempts,
     /// From when on it is too old.
     stale_from: Option<EventTime>,
+}
+
+impl Told {
+    /// A feed, of which this was published if it is there.
+    fn of(feed: &FeedConfig, published: &Published) -> Self {
+        let mut pairs = published.feeds.iter().zip(&published.passed);
+        let pair = pairs.find(|(loaded, _)| loaded.name == feed.name);
+        Self {
+            name: feed.name.clone(),
+            json: pair.map_or_else(
+                || missing_json(feed),
+                |(loaded, passed)| feed_json(feed, loaded, passed),
+            ),
+            passed: pair.map(|(_, passed)| passed.clone()),
+            metrics: pair.map(|_| FreshnessMetrics::register(&feed.name)),
+        }
+    }
 }
 
 impl Feed {
@@ -60,11 +90,21 @@ impl Feed {
         if let Some(error) = &self.error {
             return Some(error.clone());
         }
-        if let Some(error) = &self.fetch_error {
-            return Some(format!("not fetched: {error}"));
+        if let Some(failing) = &self.attempts.failing {
+            return Some(format!("not fetched: {}", failing.what));
         }
         let stale_from = self.stale_from.filter(|from| *from <= now())?;
         Some(format!("stale since {}", gate::written(stale_from)))
+    }
+}
+
+impl State {
+    /// How fresh a feed is.
+    fn freshness(&self, told: &Told, now: EventTime) -> Freshness {
+        let unknown = Attempts::default();
+        let feed = self.feeds.get(&told.name);
+        let attempts = feed.map_or(&unknown, |feed| &feed.attempts);
+        Freshness::of(told.passed.as_ref(), attempts, now)
     }
 }
 
@@ -81,13 +121,8 @@ impl Health {
     /// A snapshot of these feeds was published.
     pub(super) fn published(&self, published: &Published, feeds: &[FeedConfig]) {
         let now = Instant::now();
-        let loaded = published.feeds.iter().zip(&published.passed);
-        let told = loaded
-            .filter_map(|(loaded, passed)| {
-                let feed = feeds.iter().find(|feed| feed.name == loaded.name)?;
-                Some(feed_json(feed, loaded, passed))
-            })
-            .collect();
+        let told = feeds.iter().map(|feed| Told::of(feed, published));
+        let told = told.collect();
         let mut state = self.state();
         state.told = told;
         for feed in &published.feeds {
@@ -116,23 +151,42 @@ impl Health {
         ));
     }
 
-    /// A feed was fetched, or could not be.
-    pub(super) fn fetched(&self, feed: &str, error: Option<String>) {
+    /// This is what became of the attempts to fetch a feed.
+    pub(super) fn attempted(&self, feed: &str, attempts: &Attempts) {
         let mut state = self.state();
-        state.feeds.entry(feed.to_owned()).or_default().fetch_error = error;
+        let entry = state.feeds.entry(feed.to_owned()).or_default();
+        entry.attempts.clone_from(attempts);
     }
 
-    /// The feeds of the snapshot in use, as `gannet.feeds.v1`; none before there is one.
-    pub(super) fn feeds(&self) -> Option<serde_json::Value> {
+    /// All feeds, as they stand in the snapshot in use at the moment `now`, as `gannet.feeds.v1`; none
+    /// before there is a snapshot.
+    pub(super) fn feeds(&self, now: EventTime) -> Option<serde_json::Value> {
         let state = self.state();
         let (snapshot, since) = state.snapshot.as_ref()?;
+        let feeds = state.told.iter().map(|told| {
+            let mut json = told.json.clone();
+            state.freshness(told, now).tell(&mut json);
+            json
+        });
         Some(json!({
             "schema": "gannet.feeds.v1",
-            "feeds": state.told,
+            "feeds": feeds.collect::<Vec<_>>(),
             "indicators": snapshot.indicators,
             "snapshot": {"generation": snapshot.generation, "hash": snapshot.hash},
             "age_seconds": since.elapsed().as_secs(),
         }))
+    }
+
+    /// Publishes in the metrics how fresh the feeds are at the moment `now`. Called when somebody reads
+    /// them: it changes while nothing happens.
+    pub(super) fn measure(&self, now: EventTime) {
+        let state = self.state();
+        for told in &state.told {
+            let fresh = state.freshness(told, now);
+            if let (Some(metrics), Some(age)) = (&told.metrics, fresh.age) {
+                metrics.set(age, fresh.stale);
+            }
+        }
     }
 
     /// A load failed: `errors` by feed name.
@@ -243,3 +297,6 @@ impl Health {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,13 @@
 //! order. Only here are threads spawned and the clock given out.
 
 mod answers;
+mod attempts;
 mod background;
 mod control;
 mod demo;
 mod fetch;
 mod fresh;
+mod freshness;
 mod guard;
 mod health;
 mod identify_stage;
@@ -23,8 +25,10 @@ use crate::model::{EventTime, Networks};
 
 pub use crate::feeds::chain;
 pub use answers::{changed, feed_json, loaded_json, lookup_json, refused_by_gate};
+pub use attempts::{Attempts, Failing};
 pub use demo::{DemoError, DemoOptions, DemoProgress, DemoResult, Tamper, demo};
-pub use fetch::{FetchFailure, Fetched, fetch};
+pub use fetch::{FetchFailure, Fetched};
+pub use freshness::{Freshness, missing_json};
 pub use match_stage::{MatchStage, MatchStageOptions, Report};
 pub use wanted::wanted_topics;
 

@@ -20,8 +20,7 @@ use crate::feeds::gate::{self, Fresh, Gated, Kept, Known, Look, Looked, Muted, P
 use crate::feeds::{LoadError, LoadedFeed};
 use crate::model::{EventTime, TrafficSample};
 use crate::snapshot::{
-    BuildError, BuildOptions, HashKey, Merge, Protected, Publisher, Snapshot, SnapshotBuilder,
-    SnapshotReader,
+    BuildError, BuildOptions, HashKey, Merge, Protected, Publisher, Snapshot, SnapshotReader,
 };
 
 pub use rows::TopicRow;

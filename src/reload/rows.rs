@@ -7,7 +7,7 @@ use hashbrown::HashSet;
 
 use super::{Built, Published, Reload, Reloader, lock};
 use crate::config::FeedConfig;
-use crate::feeds::gate;
+use crate::feeds::gate::{self, Age, Dates};
 use crate::feeds::{ParseOptions, parse_rows};
 use crate::snapshot::{BuildError, SnapshotBuilder};
 
@@ -79,6 +79,9 @@ impl Reloader {
             let loaded = &mut known.loaded.report;
             loaded.indicators = counts.map_or(0, |counts| counts.indicators + counts.allow_rules);
             loaded.add_rows(report);
+            // Whoever writes rows keeps the list as a whole.
+            let now = (self.now)();
+            known.passed.age = Age::of(config, Dates::of(loaded, now), Some(now));
         }
         Reload::Published(Box::new(self.told(&built, &snapshot, started, Vec::new())))
     }

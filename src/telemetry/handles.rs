@@ -1,18 +1,15 @@
 //! Handles to metrics. They are looked up once, when a part starts; then publishing is one
 //! atomic operation a handle. The plain structs beside them are what stages return.
 
-use std::time::SystemTime;
-
 use metrics::{Counter, Gauge, Label};
 
 use crate::model::{Evidence, Named};
 
 use super::names::{
-    BATCHES, COMMITS, EPISODES, EPISODES_SENT, EVENTS, FEED_ACCEPTED, FEED_HELD, FEED_LAST_SUCCESS,
-    FEED_REFUSED, FEED_ROWS, HITS, HITS_WAITING, IDENTIFIED, LEASE_REJECTS, LEASES, Metric,
-    MetricKind, OFFSET_GAP_RECORDS, OFFSET_GAPS, REBALANCES, RECORD_BYTES, RECORDS, REJECTED,
-    REPEATS, SNAPSHOT_BYTES, SNAPSHOT_GENERATION, SNAPSHOT_INDICATORS, UNACKNOWLEDGED,
-    VICTIM_EVIDENCE, VICTIMS,
+    BATCHES, COMMITS, EPISODES, EPISODES_SENT, EVENTS, HITS, HITS_WAITING, IDENTIFIED,
+    LEASE_REJECTS, LEASES, Metric, MetricKind, OFFSET_GAP_RECORDS, OFFSET_GAPS, REBALANCES,
+    RECORD_BYTES, RECORDS, REJECTED, REPEATS, SNAPSHOT_BYTES, SNAPSHOT_GENERATION,
+    SNAPSHOT_INDICATORS, UNACKNOWLEDGED, VICTIM_EVIDENCE, VICTIMS,
 };
 
 /// A handle to one counter.
@@ -257,46 +254,6 @@ impl SnapshotMetrics {
     }
 }
 
-/// One feed.
-pub struct FeedMetrics {
-    feed: String,
-    rows: Level,
-    accepted: Level,
-    last_success: Level,
-    held: Level,
-}
-
-impl FeedMetrics {
-    /// Looks up the handles of `feed`.
-    pub fn register(feed: &str) -> Self {
-        Self {
-            feed: feed.to_owned(),
-            rows: Level::register(FEED_ROWS, &[feed]),
-            accepted: Level::register(FEED_ACCEPTED, &[feed]),
-            last_success: Level::register(FEED_LAST_SUCCESS, &[feed]),
-            held: Level::register(FEED_HELD, &[feed]),
-        }
-    }
-
-    /// Publishes whether its last good copy is in use.
-    pub fn held(&self, held: bool) {
-        self.held.set(u64::from(held));
-    }
-
-    /// Publishes a load at `at`: rows, those accepted, and those refused for every reason that
-    /// there is (also the reasons with none, so that an old count does not stay).
-    pub fn loaded(&self, at: SystemTime, rows: u64, accepted: u64, refused: &[(&str, u64)]) {
-        self.rows.set(rows);
-        self.accepted.set(accepted);
-        for (reason, n) in refused {
-            Level::register(FEED_REFUSED, &[&self.feed, reason]).set(*n);
-        }
-        let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH);
-        self.last_success
-            .set_fraction(since_epoch.map_or(0.0, |time| time.as_secs_f64()));
-    }
-}
-
 /// The identify stage. `N` is the number of ways of attribution, `M` that of the reasons for
 /// which a lease is refused.
 pub struct IdentifyMetrics<const N: usize, const M: usize> {
@@ -354,8 +311,6 @@ fn float(value: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::prometheus::recorded;
     use super::*;
 
@@ -413,9 +368,6 @@ mod tests {
         let ((), text) = recorded(|| {
             SnapshotMetrics::register().set(1, 5, 6);
             SnapshotMetrics::register().set(2, 20_000, 1 << 40);
-            let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_767_225_600_500);
-            let feed = FeedMetrics::register("operation");
-            feed.loaded(at, 12, 10, &[("not_a_value", 2), ("reserved", 0)]);
             WorkerMetrics::register().unacknowledged.set(7);
             let identify = IdentifyMetrics::register(["exact", "none"], ["not_json"]);
             identify.identified.add(&[3, 0]);
@@ -425,10 +377,6 @@ mod tests {
             "gannet_snapshot_generation 2",
             "gannet_snapshot_indicators 20000",
             "gannet_snapshot_bytes 1099511627776",
-            "gannet_feed_rows{feed=\"operation\"} 12",
-            "gannet_feed_accepted{feed=\"operation\"} 10",
-            "gannet_feed_refused{feed=\"operation\",reason=\"not_a_value\"} 2",
-            "gannet_feed_last_success_timestamp_seconds{feed=\"operation\"} 1767225600.5",
             "gannet_unacknowledged 7",
             "gannet_commits_total{result=\"failed\"} 0",
             "gannet_identified_total{attribution=\"exact\"} 3",

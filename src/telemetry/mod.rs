@@ -1,17 +1,19 @@
 //! What the program says about itself: logs on standard error, metrics for Prometheus.
 //!
 //! [`names`] holds every metric as a documented constant. Modules count in plain integers and
-//! publish once a batch through [`handles`], which are looked up once. [`prometheus`] turns it
-//! all into text. No label ever holds a name, an address or a subscriber.
+//! publish once a batch through [`handles`] and [`feeds`], which are looked up once. [`prometheus`]
+//! turns it all into text. No label ever holds a name, an address or a subscriber.
 
+pub mod feeds;
 pub mod handles;
 pub mod logs;
 pub mod names;
 pub mod prometheus;
 
+pub use feeds::{FeedMetrics, FreshnessMetrics};
 pub use handles::{
-    Count, Counts, FeedMetrics, HitCounts, HitMetrics, IdentifyMetrics, Level, SnapshotMetrics,
-    SourceMetrics, SourceStats, WorkerMetrics,
+    Count, Counts, HitCounts, HitMetrics, IdentifyMetrics, Level, SnapshotMetrics, SourceMetrics,
+    SourceStats, WorkerMetrics,
 };
 pub use logs::{LogError, LogFormat};
 pub use names::Metric;

@@ -193,6 +193,20 @@ pub const FEED_LAST_SUCCESS: Metric = gauge(
     "When a feed was last loaded, in seconds since the epoch.",
 );
 
+/// How long ago what is in use of a feed came, or was found to be the newest.
+pub const FEED_AGE: Metric = gauge(
+    "gannet_feed_age_seconds",
+    &["feed"],
+    "How long ago what is in use of a feed came, or was found to be the newest.",
+);
+
+/// Whether a feed is stale, by its dates older than its age_max: 0 or 1.
+pub const FEED_STALE: Metric = gauge(
+    "gannet_feed_stale",
+    &["feed"],
+    "Whether a feed is stale, by its dates older than its age_max: 0 or 1.",
+);
+
 /// Events hit by what a feed lists.
 pub const FEED_HITS: Metric = counter(
     "gannet_feed_hits_total",
@@ -269,7 +283,7 @@ pub const LEASE_REJECTS: Metric = counter(
 pub const EPISODES_SENT: Metric = counter("gannet_episodes_sent_total", &[], "Episodes sent out.");
 
 /// All metrics, in the order above.
-pub const ALL: [Metric; 39] = [
+pub const ALL: [Metric; 41] = [
     BUILD_INFO,
     RECORDS,
     RECORD_BYTES,
@@ -296,6 +310,8 @@ pub const ALL: [Metric; 39] = [
     FEED_ACCEPTED,
     FEED_REFUSED,
     FEED_LAST_SUCCESS,
+    FEED_AGE,
+    FEED_STALE,
     FEED_HITS,
     MUTED,
     BREAKER_TRIPS,

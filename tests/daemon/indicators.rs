@@ -62,6 +62,16 @@ fn look_up(gannet: &mut Instance, value: &str) -> Option<Value> {
     (answer.status == 200).then(|| serde_json::from_str(&answer.body).expect("it is JSON"))
 }
 
+/// What `/v1/feeds` tells of a feed.
+#[track_caller]
+fn feed(gannet: &mut Instance, name: &str) -> Value {
+    let told = gannet.get("/v1/feeds").expect("it answers").body;
+    let told: Value = serde_json::from_str(&told).expect("it is JSON");
+    let mut feeds = told["feeds"].as_array().into_iter().flatten();
+    let feed = feeds.find(|feed| feed["name"] == name);
+    feed.cloned().expect("the feed is told")
+}
+
 /// Waits until a value matches, or no longer does.
 #[track_caller]
 fn await_match(gannet: &mut Instance, value: &str, expected: bool) {
@@ -149,6 +159,15 @@ fn a_list_of_a_server_is_fetched_again_and_a_broken_answer_changes_nothing() {
     await_match(&mut gannet, "one.example", true);
     server.serve("one.example\ntwo.example\n");
     await_match(&mut gannet, "two.example", true);
+    let told = feed(&mut gannet, "vendor");
+    assert_eq!(
+        (&told["stale"], &told["failing"]),
+        (&json!(false), &Value::Null)
+    );
+    assert!(told["age_seconds"].as_u64() < Some(60), "{told}");
+    assert!(told["next_refresh"].is_string(), "{told}");
+    let stale = gannet.metric("gannet_feed_stale", &["feed=\"vendor\""]);
+    assert_eq!(stale, Some(0));
 
     server.serve("<!DOCTYPE html><html><body>Please log in</body></html>\n");
     gannet.await_readiness("the page is told", |_, body| {
@@ -163,5 +182,36 @@ fn a_list_of_a_server_is_fetched_again_and_a_broken_answer_changes_nothing() {
     let mut gannet = setup.start(&["--role", "match"]);
     gannet.await_assigned();
     await_match(&mut gannet, "two.example", true);
+    let told = feed(&mut gannet, "vendor");
+    assert!(told["failing"]["since"].is_string(), "{told}");
+    assert!(told["failing"]["error"].is_string(), "{told}");
     assert_eq!(gannet.stop().code(), Some(0));
+}
+
+#[test]
+fn a_fetch_that_hangs_neither_holds_a_stop_up_nor_leaves_anything_behind() {
+    // It takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = silent.local_addr().expect("an address").port();
+    let mut setup = place("hangs", "");
+    setup.options.more += &format!(
+        "name = \"vendor\"\nurl = \"https://127.0.0.1:{port}/list.txt\"\naddresses = \"any\"\n\
+         format = \"plain\"\nrole = \"c2\"\n"
+    );
+    silent.set_nonblocking(true).expect("a listener");
+    let gannet = setup.start(&["--role", "match"]);
+    let _asked = eventually("it asks", || silent.accept().ok());
+    let begun = Instant::now();
+    let log = setup.path("gannet-0.log");
+    assert_eq!(gannet.stop().code(), Some(0));
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        begun.elapsed()
+    );
+    let log = std::fs::read_to_string(log).expect("a log");
+    assert!(!log.contains("left behind"), "{log}");
+    // A fetch that was stopped is none that failed.
+    let kept = setup.path("store/vendor/fetched/attempts.json");
+    assert!(!kept.exists());
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::json;
 
@@ -14,9 +15,11 @@ pub(super) fn fetch(options: &Options) -> Outcome {
     let config = load_config(&options.config)?;
     let (mut text, mut objects, mut failed) = (String::new(), Vec::new(), false);
     for feed in &config.feeds {
-        let Some(fetched) = app::fetch(feed) else {
+        let mut attempts = app::Attempts::of(feed);
+        let Some(fetched) = attempts.fetch(feed, &AtomicBool::new(false)) else {
             continue;
         };
+        attempts.keep(feed);
         let (state, error) = match fetched {
             Ok(app::Fetched::New) => ("new", None),
             Ok(app::Fetched::Unchanged) => ("unchanged", None),

@@ -1,5 +1,5 @@
-//! `gannet feeds list`: which version of every feed passes the gate, and what of it is accepted and
-//! refused.
+//! `gannet feeds list`: which version of every feed passes the gate, what of it is accepted and
+//! refused, and how fresh it is.
 
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use crate::cli::terminal::{self, thousands};
 use crate::cli::{FAILED, Outcome, load_config};
 use crate::config::FeedConfig;
 use crate::feeds::LoadedFeed;
-use crate::feeds::gate::{self, Version};
+use crate::feeds::gate::Version;
 use crate::model::Named;
 
 /// Lists all feeds; exits 1 when one is held back.
@@ -21,7 +21,9 @@ pub(super) fn list(options: &Options) -> Outcome {
     let gated = load(&config)?;
     let mut any_held = false;
     let (mut text, mut objects) = (String::new(), Vec::new());
+    let now = app::now();
     for feed in &config.feeds {
+        let attempts = app::Attempts::of(feed);
         let mut all = gated.passed.iter().zip(&gated.loaded.feeds);
         let Some((passed, loaded)) = all.find(|(passed, _)| passed.name == feed.name) else {
             writeln!(
@@ -30,7 +32,9 @@ pub(super) fn list(options: &Options) -> Outcome {
                 feed.name,
                 feed.format.as_str()
             )?;
-            objects.push(json!({"name": feed.name, "state": "missing"}));
+            let fresh = app::Freshness::of(None, &attempts, now);
+            push_lines(&mut text, &fresh)?;
+            objects.push(told(app::missing_json(feed), &fresh));
             continue;
         };
         let (state, reason) = match &passed.version {
@@ -38,15 +42,10 @@ pub(super) fn list(options: &Options) -> Outcome {
             Version::LastGood { reason, .. } => ("held", Some(reason)),
         };
         any_held |= reason.is_some();
-        objects.push(app::feed_json(feed, loaded, passed));
+        let fresh = app::Freshness::of(Some(passed), &attempts, now);
+        objects.push(told(app::feed_json(feed, loaded, passed), &fresh));
         as_text(&mut text, feed, loaded, state, reason)?;
-        if let Some(from) = passed
-            .age
-            .stale_from
-            .filter(|_| passed.age.is_stale(app::now()))
-        {
-            writeln!(text, "  stale since {}", gate::written(from))?;
-        }
+        push_lines(&mut text, &fresh)?;
         if !passed.same_as.is_empty() {
             writeln!(text, "  lists the same as {}", passed.same_as.join(", "))?;
         }
@@ -74,6 +73,20 @@ pub(super) fn list(options: &Options) -> Outcome {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// The object of a feed, with how fresh it is.
+fn told(mut object: serde_json::Value, fresh: &app::Freshness) -> serde_json::Value {
+    fresh.tell(&mut object);
+    object
+}
+
+/// How fresh a feed is, for people.
+fn push_lines(text: &mut String, fresh: &app::Freshness) -> std::fmt::Result {
+    for line in fresh.lines() {
+        writeln!(text, "  {line}")?;
+    }
+    Ok(())
 }
 
 /// One feed for people.

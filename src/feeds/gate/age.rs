@@ -26,6 +26,8 @@ pub struct Dates {
 pub struct Age {
     /// When it was made or changed last; `None` where nobody knows.
     pub dated: Option<EventTime>,
+    /// When its files were last changed, that is when it came; `None` where nobody knows.
+    pub changed: Option<EventTime>,
     /// From when on it is too old; `None`: never.
     pub stale_from: Option<EventTime>,
 }
@@ -93,11 +95,12 @@ impl Dates {
 
 impl Age {
     /// The age of a feed with these dates that was last changed at `changed`.
-    pub(super) fn of(feed: &FeedConfig, dates: Dates, changed: Option<EventTime>) -> Self {
+    pub fn of(feed: &FeedConfig, dates: Dates, changed: Option<EventTime>) -> Self {
         let dated = dates.stated.or(dates.newest).or(changed);
         let stale_from = dated.zip(feed.age_max);
         Self {
             dated,
+            changed,
             stale_from: stale_from.map(|(dated, max)| dated.saturating_add(max)),
         }
     }
@@ -197,6 +200,7 @@ mod tests {
         ] {
             let age = Age::of(&feed, dates, day(5, 0));
             assert_eq!(age.dated, expected);
+            assert_eq!(age.changed, day(5, 0));
             let from = age.stale_from.unwrap();
             assert!(age.is_stale(from));
             assert!(!age.is_stale(from.saturating_add_nanos(-1)));
