@@ -243,6 +243,8 @@ fn rows_of_a_topic_come_change_and_go_one_by_one() {
     ];
     let told = published(reloader.apply_rows("desk", &rows));
     assert_eq!((told.generation, told.indicators), (2, 602));
+    // It changed at this moment, whenever the file did.
+    assert_eq!(told.passed[2].age.changed, Some(now));
     assert!(matches(&reloader, "www.new.desk.example", now));
     assert!(matches(&reloader, "203.0.113.7", now));
     assert!(!matches(&reloader, "old.desk.example", now));

@@ -286,9 +286,12 @@ fn rows_of_a_topic_are_held_against_the_popular_names_that_were_read_at_the_load
     let mut rig = Rig::new();
     rig.text = config("plain", "", "popular = [\"popular.txt\"]");
     rig.write("popular.txt", "1,everybody.example\n");
+    fs::create_dir_all(rig.directory.path().join("store/desk/fetched")).unwrap();
+    let old = "{\"id\":\"0\",\"value\":\"old.desk.example\"}\n";
+    rig.write("store/desk/fetched/list", old);
     let reloader = rig.start();
     published(reloader.reload(&Which::All));
-    let refused = |told: &Published| told.feeds[2].report.refused.get("popular").copied();
+    let refused = |told: &Published| told.feeds[2].report.refused.get("popular_name").copied();
     let rows = [
         row("1", Some("everybody.example")),
         row("2", Some("new.desk.example")),
