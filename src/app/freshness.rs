@@ -138,7 +138,7 @@ mod tests {
             name: "feed".to_owned(),
             version,
             age: Age {
-                dated: dated.or(Some(at(1000))),
+                dated: dated.or_else(|| Some(at(1000))),
                 changed: Some(at(1000)),
                 stale_from: Some(at(5000)),
             },
@@ -193,7 +193,7 @@ mod tests {
             let passed = passed(dated, Version::Current);
             let fresh = Freshness::of(Some(&passed), &Attempts::default(), at(4000));
             assert_eq!(fresh.lines(), [said]);
-            assert_eq!(fresh.dated, dated.or(Some(at(1000))));
+            assert_eq!(fresh.dated, dated.or_else(|| Some(at(1000))));
         }
     }
 

@@ -315,7 +315,6 @@ impl Reloader {
             emit_invalid: self.config.matching.emit_invalid,
             protected: self.protected(),
             hash_key: Some(built.key),
-            ..BuildOptions::default()
         }
     }
 
