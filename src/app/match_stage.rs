@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::config::ClusterConfig;
+use crate::config::{ClusterConfig, ReaderChoice};
 use crate::pipeline::{Worker, WorkerOptions, WorkerOutput};
 use crate::sink::{KafkaSink, NullSink, SinkError};
 use crate::snapshot::SnapshotReader;
-use crate::source::{KafkaReader, KafkaReaderOptions, SourceError};
+use crate::source::{KafkaReaderOptions, SourceError, open};
 
 /// How long a worker that failed waits before it is built anew.
 const REBUILD_WAIT: Duration = Duration::from_secs(1);
@@ -43,6 +43,16 @@ enum WorkError {
     Sink(#[from] SinkError),
 }
 
+impl WorkError {
+    /// Which reader to go on with after this.
+    fn fitting(&self, reader: ReaderChoice) -> ReaderChoice {
+        match (self, reader) {
+            (Self::Source(SourceError::Unfit(_)), ReaderChoice::Auto) => ReaderChoice::Librdkafka,
+            _ => reader,
+        }
+    }
+}
+
 impl MatchStage {
     /// Starts the workers; `report` makes what each worker, by its number, reports to. They
     /// work until `stop` is set.
@@ -71,6 +81,8 @@ impl MatchStage {
                             Ok(unacknowledged) => left = unacknowledged,
                             Err(error) => {
                                 tracing::error!(%error, member, "worker is built anew");
+                                options.reader.kafka.reader =
+                                    error.fitting(options.reader.kafka.reader);
                                 std::thread::park_timeout(REBUILD_WAIT);
                             }
                         }
@@ -104,7 +116,7 @@ fn work(
     stop: &AtomicBool,
     report: &mut Report,
 ) -> Result<usize, WorkError> {
-    let reader = KafkaReader::join(&options.reader)?;
+    let reader = open(&options.reader)?;
     let (snapshots, worker) = (snapshots.clone(), options.worker.clone());
     match &options.output {
         Some(cluster) => {

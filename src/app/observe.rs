@@ -13,10 +13,10 @@ use crate::feeds::gate::Version;
 use crate::model::{Attribution, Named};
 use crate::pipeline::{BatchStats, IdentifyOutput, WorkerOutput};
 use crate::reload::{Published, Reload, Reloader};
-use crate::source::{Stream, StreamId};
+use crate::source::{FetchSums, Stream, StreamId};
 use crate::telemetry::{
-    Count, FeedMetrics, HitMetrics, IdentifyMetrics, Level, SnapshotMetrics, SourceMetrics,
-    SourceStats, WorkerMetrics, names,
+    Count, FeedMetrics, FetchMetrics, HitMetrics, IdentifyMetrics, Level, SnapshotMetrics,
+    SourceMetrics, SourceStats, WorkerMetrics, names,
 };
 
 /// A warning that strangers can cause is logged at most once in this time.
@@ -43,6 +43,7 @@ pub(super) struct WorkerObserver {
     sources: Vec<SourceMetrics<REJECTS>>,
     hits: HitMetrics,
     worker: WorkerMetrics,
+    fetching: FetchMetrics,
     acknowledged: Count,
     delivery_errors: Count,
     muted: Count,
@@ -75,6 +76,7 @@ impl WorkerObserver {
             sources,
             hits: HitMetrics::register(),
             worker: WorkerMetrics::register(),
+            fetching: FetchMetrics::register(),
             acknowledged: Count::register(names::HITS_ACKNOWLEDGED, &[]),
             delivery_errors: Count::register(names::DELIVERY_ERRORS, &[]),
             muted: Count::register(names::MATCHES_MUTED, &[]),
@@ -119,7 +121,17 @@ impl WorkerObserver {
                 assigned,
                 unacknowledged,
                 lag,
+                fetched,
             } => {
+                self.fetching
+                    .add(fetched.answers, fetched.bytes, fetched.batches);
+                let FetchSums {
+                    waited,
+                    throttled,
+                    inflating,
+                    ..
+                } = *fetched;
+                self.fetching.spend(waited, throttled, inflating);
                 self.health.worker(self.member, Some(*assigned));
                 self.health.problem("input", None);
                 self.worker.unacknowledged.set(*unacknowledged as u64);
@@ -139,10 +151,11 @@ impl WorkerObserver {
             WorkerOutput::Noticed(noticed) => self.traffic.add(noticed, &self.reloader),
             WorkerOutput::ReadFailed(error) => {
                 self.health.worker(self.member, None);
-                self.health.problem("input", Some(error.to_string()));
+                let error = chain(error);
+                self.health.problem("input", Some(error.clone()));
                 if self.warned_at.is_none_or(|at| at.elapsed() > QUIET) {
                     self.warned_at = Some(Instant::now());
-                    tracing::warn!(%error, worker = self.member, "cannot read; will try again");
+                    tracing::warn!(error, worker = self.member, "cannot read; will try again");
                 }
             }
         }

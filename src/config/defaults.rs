@@ -10,7 +10,8 @@ use crate::model::{FeedFormat, OutputFormat, Role};
 
 use super::{
     ChangeLimits, ClusterConfig, CsvColumns, DeadConfig, EpisodesConfig, FeedConfig, HttpConfig,
-    IdentifyConfig, KafkaConfig, LeaseSource, LogConfig, Origin, TopicConfig, WorkersConfig,
+    IdentifyConfig, KafkaConfig, LeaseSource, LogConfig, Origin, ReaderChoice, TopicConfig,
+    WorkersConfig,
 };
 
 /// How long the broker waits for a silent member.
@@ -36,6 +37,7 @@ impl KafkaConfig {
             group: group.into(),
             instance: None,
             session_timeout: SESSION_TIMEOUT,
+            reader: ReaderChoice::Auto,
         }
     }
 }

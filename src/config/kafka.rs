@@ -11,7 +11,7 @@ use toml::de::DeValue;
 use super::defaults::SESSION_TIMEOUT;
 use super::reader::{Section, Wrong};
 use super::value::{Item, brokers, choice, duration, group, path, text, topic, word};
-use super::{ClusterConfig, KafkaConfig};
+use super::{ClusterConfig, KafkaConfig, ReaderChoice};
 
 /// Properties that are ours to set, and why or where.
 const OWNED: [(&str, &str); 18] = [
@@ -60,7 +60,7 @@ pub(super) fn kafka(document: &mut Section<'_>) -> Option<(KafkaConfig, ClusterC
     let instance = section.optional("instance", topic);
     let sessions = Duration::from_secs(1)..=Duration::from_secs(1800);
     let session_timeout = section.or("session_timeout", SESSION_TIMEOUT, duration(sessions));
-    section.optional("reader", reader);
+    let reader = section.or("reader", ReaderChoice::Auto, choice(&READERS));
     let properties = properties_and_credentials(&mut section);
     let output = output(&mut section);
     section.finish();
@@ -83,17 +83,17 @@ pub(super) fn kafka(document: &mut Section<'_>) -> Option<(KafkaConfig, ClusterC
         group: group?,
         instance,
         session_timeout,
+        reader,
     };
     Some((kafka, output))
 }
 
-/// Reads `reader`. There is one reader as yet, so there is nothing to keep.
-fn reader(item: &Item<'_>) -> Result<(), Wrong> {
-    match text(item)?.as_str() {
-        "direct" => Err("`direct` is not in this version".into()),
-        _ => choice(&[("auto", ()), ("librdkafka", ())])(item),
-    }
-}
+/// What `reader` may be.
+const READERS: [(&str, ReaderChoice); 3] = [
+    ("auto", ReaderChoice::Auto),
+    ("direct", ReaderChoice::Direct),
+    ("librdkafka", ReaderChoice::Librdkafka),
+];
 
 /// What `[kafka.output]` says.
 enum Output {

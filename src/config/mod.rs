@@ -101,6 +101,20 @@ pub struct KafkaConfig {
     pub instance: Option<String>,
     /// How long the broker waits for a silent member.
     pub session_timeout: Duration,
+    /// Who fetches records.
+    pub reader: ReaderChoice,
+}
+
+/// Who fetches records from Kafka.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReaderChoice {
+    /// We do, wherever we can reach the brokers as configured; else librdkafka does.
+    #[default]
+    Auto,
+    /// We do.
+    Direct,
+    /// librdkafka does.
+    Librdkafka,
 }
 
 /// One `[[source]]`.

@@ -19,8 +19,8 @@ use crate::model::{EventTime, Hit, Named};
 use crate::sink::{MessageSink, Outgoing};
 use crate::snapshot::SnapshotReader;
 use crate::source::{
-    BatchId, CommitWait, Gap, NextOffset, Progress, ReadLimits, Record, RecordReader, SourceError,
-    Stream, StreamId, Watermark,
+    BatchId, CommitWait, FetchSums, Gap, NextOffset, Progress, ReadLimits, Record, RecordReader,
+    SourceError, Stream, StreamId, Watermark,
 };
 
 /// Largest hit that is sent whole; brokers take 1 MiB a message unless told otherwise.
@@ -87,6 +87,8 @@ pub enum WorkerOutput<'a> {
         unacknowledged: usize,
         /// Records behind, a partition.
         lag: &'a [(StreamId, i32, i64)],
+        /// What fetching came to since the last time.
+        fetched: FetchSums,
     },
     /// What was noticed of the traffic, some times a second while there is any.
     Noticed(Noticed<'a>),
@@ -136,8 +138,8 @@ impl<R: RecordReader, S: MessageSink> Worker<R, S> {
     /// flight, commits, and says how many messages were left unacknowledged.
     ///
     /// # Errors
-    /// [`SourceError::Fatal`] when the reader must be built anew; nothing unacknowledged was
-    /// committed.
+    /// [`SourceError::Fatal`] and [`SourceError::Unfit`] when the reader must be built anew;
+    /// nothing unacknowledged was committed.
     pub fn run(
         mut self,
         stop: &AtomicBool,
@@ -191,7 +193,7 @@ impl<R: RecordReader, S: MessageSink> Worker<R, S> {
                 report(WorkerOutput::Revoked { lost: true });
             }
             Ok(Progress::Ended) => return Ok(false),
-            Err(error @ SourceError::Fatal(_)) => return Err(error),
+            Err(error @ (SourceError::Fatal(_) | SourceError::Unfit(_))) => return Err(error),
             Err(error) => {
                 report(WorkerOutput::ReadFailed(&error));
                 self.acknowledge(ERROR_WAIT, report);
@@ -206,6 +208,7 @@ impl<R: RecordReader, S: MessageSink> Worker<R, S> {
                 assigned: self.reader.assigned(),
                 unacknowledged: self.watermark.outstanding(),
                 lag: &self.reader.lag(),
+                fetched: self.reader.take_fetched(),
             });
         }
         for gap in self.reader.take_gaps() {

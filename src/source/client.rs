@@ -11,23 +11,30 @@ use crate::config::ClusterConfig;
 /// makes the client sleep for a second.
 pub fn consumer_config(cluster: &ClusterConfig) -> ClientConfig {
     let mut config = ClientConfig::new();
-    config.set("enable.auto.commit", "false");
-    config.set("enable.auto.offset.store", "false");
-    config.set("enable.partition.eof", "false");
-    config.set("allow.auto.create.topics", "false");
-    // The default of one second is a silent speed limit once the queue is full.
-    config.set("fetch.queue.backoff.ms", "5");
-    config.set("fetch.wait.max.ms", "100");
-    config.set("queued.min.messages", "50000");
-    config.set("queued.max.messages.kbytes", "32768");
-    config.set("fetch.max.bytes", "16777216");
-    // A new topic or partition is noticed within this time.
-    config.set("topic.metadata.refresh.interval.ms", "30000");
+    for (name, value) in DEFAULTS {
+        config.set(name, value);
+    }
     for (name, value) in cluster.client_settings() {
         config.set(name, value);
     }
     config
 }
+
+/// What librdkafka is told where the configuration does not say otherwise.
+pub(super) const DEFAULTS: [(&str, &str); 10] = [
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("enable.partition.eof", "false"),
+    ("allow.auto.create.topics", "false"),
+    // The default of one second is a silent speed limit once the queue is full.
+    ("fetch.queue.backoff.ms", "5"),
+    ("fetch.wait.max.ms", "100"),
+    ("queued.min.messages", "50000"),
+    ("queued.max.messages.kbytes", "32768"),
+    ("fetch.max.bytes", "16777216"),
+    // A new topic or partition is noticed within this time.
+    ("topic.metadata.refresh.interval.ms", "30000"),
+];
 
 /// Why a cluster could not be asked.
 #[derive(Debug, thiserror::Error)]

@@ -1,29 +1,20 @@
-//! The reader on librdkafka's own consumer, with `poll`. Rebalances are noted in the callback
-//! and acted on outside of it, so that the worker can finish its batch first: a revocation
-//! waits until [`RecordReader::release`].
+//! The reader on librdkafka's own consumer, with `poll`.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-mod context;
-
-use context::{Context, Revocation};
-
-use super::client::consumer_config;
+use super::membership::{Fetching, Membership, Wish};
 use super::{
     CommitWait, Gap, NextOffset, Progress, ReadLimits, Record, RecordHeaders, RecordReader,
-    SourceError, Stream, StreamId,
+    SourceError, Stream, StreamId, stream_of,
 };
 use crate::config::{KafkaConfig, Start};
-
-/// How long one request to a broker may take.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a reader reads.
 #[derive(Clone, Debug)]
@@ -38,9 +29,9 @@ pub struct KafkaReaderOptions {
     pub starts: Vec<Start>,
 }
 
-/// A member of the consumer group.
+/// A member of the consumer group that lets the library fetch.
 pub struct KafkaReader {
-    consumer: BaseConsumer<Context>,
+    membership: Membership,
     streams: Arc<[Stream]>,
     /// What was handed out last, a partition.
     positions: BTreeMap<(StreamId, i32), i64>,
@@ -56,43 +47,8 @@ impl KafkaReader {
     /// # Errors
     /// [`SourceError::Kafka`] when the library refuses the configuration.
     pub fn join(options: &KafkaReaderOptions) -> Result<Self, SourceError> {
-        let kafka = &options.kafka;
-        let mut config = consumer_config(&kafka.cluster);
-        config.set("group.id", &kafka.group);
-        config.set(
-            "session.timeout.ms",
-            kafka.session_timeout.as_millis().to_string(),
-        );
-        let heartbeat = kafka.session_timeout.as_millis() / 5;
-        config.set("heartbeat.interval.ms", heartbeat.to_string());
-        config.set("auto.offset.reset", "error");
-        // The lag comes from the library's statistics. Other consumers ask for none, since
-        // whoever does not take them has them logged.
-        config.set("statistics.interval.ms", "1000");
-        if let Some(instance) = &kafka.instance {
-            config.set(
-                "group.instance.id",
-                format!("{instance}-{}", options.member),
-            );
-        }
-        let context = Context {
-            streams: Arc::clone(&options.streams),
-            starts: options.starts.clone(),
-            state: Mutex::default(),
-        };
-        let consumer: BaseConsumer<Context> = config
-            .create_with_context(context)
-            .map_err(|source| SourceError::kafka("cannot create consumer", source))?;
-        let topics: Vec<&str> = options
-            .streams
-            .iter()
-            .map(|stream| stream.topic.as_str())
-            .collect();
-        consumer.subscribe(&topics).map_err(|source| {
-            SourceError::kafka(format!("cannot subscribe to {topics:?}"), source)
-        })?;
         Ok(Self {
-            consumer,
+            membership: Membership::join(options, Fetching::Library)?,
             streams: Arc::clone(&options.streams),
             positions: BTreeMap::new(),
             gaps: Vec::new(),
@@ -101,30 +57,16 @@ impl KafkaReader {
         })
     }
 
-    /// Whether a rebalance waits to be acted on.
-    fn pending(&self) -> Option<Progress> {
-        let mut state = self.consumer.context().state();
-        match state.revoking {
-            Some(Revocation { lost: true, .. }) => Some(Progress::Lost),
-            Some(_) => Some(Progress::Revoking),
-            None => {
-                if std::mem::take(&mut state.assigned_anew) {
-                    self.apply_hold();
-                }
-                None
-            }
-        }
-    }
-
     /// Pauses or resumes what is assigned.
     fn apply_hold(&self) {
-        let Ok(assignment) = self.consumer.assignment() else {
+        let consumer = self.membership.consumer();
+        let Ok(assignment) = consumer.assignment() else {
             return;
         };
         let done = if self.held {
-            self.consumer.pause(&assignment)
+            consumer.pause(&assignment)
         } else {
-            self.consumer.resume(&assignment)
+            consumer.resume(&assignment)
         };
         if let Err(error) = done {
             tracing::warn!(%error, "cannot pause or resume partitions");
@@ -135,24 +77,24 @@ impl KafkaReader {
     /// what is gone, and assigns all partitions anew where they stand: the library has stopped
     /// fetching those that were out of range.
     fn repair_offsets(&mut self) -> Result<(), SourceError> {
-        let assignment = self
-            .consumer
+        let consumer = self.membership.consumer();
+        let assignment = consumer
             .assignment()
             .map_err(|source| SourceError::kafka("cannot list the assignment", source))?;
-        let starts = self.consumer.context().state().starts.clone();
+        let starts = self.membership.starts();
         let mut list = TopicPartitionList::with_capacity(assignment.count());
         let mut gaps = Vec::new();
         for element in assignment.elements() {
             let (topic, partition) = (element.topic(), element.partition());
             let wanted = stream_of(&self.streams, topic).and_then(|stream| {
                 let key = (stream, partition);
-                let wanted = self.positions.get(&key).or_else(|| starts.get(&key))?;
-                Some((stream, *wanted))
+                let wanted = self.positions.get(&key).copied();
+                Some((stream, wanted.or_else(|| *starts.get(&key)?)?))
             });
             // What was never read and has no number yet starts at its beginning.
             let mut offset = Offset::Beginning;
             if let Some((stream, wanted)) = wanted {
-                let (low, high) = self.watermarks(topic, partition)?;
+                let (low, high) = self.membership.watermarks(topic, partition)?;
                 offset = Offset::Offset(wanted);
                 if !(low..=high).contains(&wanted) {
                     offset = Offset::Offset(low);
@@ -167,7 +109,7 @@ impl KafkaReader {
             list.add_partition_offset(topic, partition, offset)
                 .map_err(|source| SourceError::kafka("cannot assign", source))?;
         }
-        self.consumer
+        consumer
             .assign(&list)
             .map_err(|source| SourceError::kafka("cannot assign partitions anew", source))?;
         for gap in &gaps {
@@ -180,33 +122,21 @@ impl KafkaReader {
         Ok(())
     }
 
-    /// The first offset of a partition and its next.
-    fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), SourceError> {
-        self.consumer
-            .fetch_watermarks(topic, partition, REQUEST_TIMEOUT)
-            .map_err(|source| {
-                SourceError::kafka(
-                    format!("cannot ask for offsets of {topic}/{partition}"),
-                    source,
-                )
-            })
-    }
-
     /// Polls until `limits` are reached or nothing more is at hand.
     fn gather<'a>(
         &'a self,
         limits: ReadLimits,
         messages: &mut Vec<BorrowedMessage<'a>>,
     ) -> Result<(), KafkaError> {
-        let mut wait = limits.wait;
+        let (consumer, mut wait) = (self.membership.consumer(), limits.wait);
         while messages.len() < limits.records_max {
-            match self.consumer.poll(wait) {
+            match consumer.poll(wait) {
                 Some(Ok(message)) => messages.push(message),
                 Some(Err(error)) => return Err(error),
                 None => return Ok(()),
             }
             wait = Duration::ZERO;
-            if self.consumer.context().state().revoking.is_some() {
+            if self.membership.revoking() {
                 return Ok(());
             }
         }
@@ -224,8 +154,11 @@ impl RecordReader for KafkaReader {
         limits: ReadLimits,
         handle: &mut dyn FnMut(&[Record<'_>]),
     ) -> Result<Progress, SourceError> {
-        if let Some(progress) = self.pending() {
-            return Ok(progress);
+        match self.membership.wish() {
+            Some(Wish::Revoking { lost: true }) => return Ok(Progress::Lost),
+            Some(Wish::Revoking { lost: false }) => return Ok(Progress::Revoking),
+            Some(Wish::Assigned) => self.apply_hold(),
+            None => {}
         }
         if self.repairing {
             self.repair_offsets()?;
@@ -258,33 +191,13 @@ impl RecordReader for KafkaReader {
     }
 
     fn commit(&mut self, offsets: &[NextOffset], wait: CommitWait) -> Result<(), SourceError> {
-        if offsets.is_empty() {
-            return Ok(());
-        }
-        let mut list = TopicPartitionList::with_capacity(offsets.len());
-        for next in offsets {
-            let Some(stream) = self.streams.get(usize::from(next.stream.0)) else {
-                continue;
-            };
-            list.add_partition_offset(&stream.topic, next.partition, Offset::Offset(next.offset))
-                .map_err(|source| SourceError::kafka("cannot commit", source))?;
-        }
-        let mode = match wait {
-            CommitWait::Sent => CommitMode::Async,
-            CommitWait::Done => CommitMode::Sync,
-        };
-        self.consumer
-            .commit(&list, mode)
-            .map_err(|source| SourceError::kafka("cannot commit offsets", source))
+        self.membership.commit(offsets, wait)
     }
 
     fn release(&mut self) -> Result<(), SourceError> {
-        self.consumer.context().state().revoking = None;
         self.repairing = false;
         self.positions.clear();
-        self.consumer
-            .unassign()
-            .map_err(|source| SourceError::kafka("cannot give partitions back", source))
+        self.membership.release()
     }
 
     fn hold(&mut self, on: bool) -> Result<(), SourceError> {
@@ -296,12 +209,7 @@ impl RecordReader for KafkaReader {
     }
 
     fn lag(&self) -> Vec<(StreamId, i32, i64)> {
-        let state = self.consumer.context().state();
-        state
-            .lag
-            .iter()
-            .map(|((stream, partition), lag)| (*stream, *partition, *lag))
-            .collect()
+        self.membership.lag()
     }
 
     fn take_gaps(&mut self) -> Vec<Gap> {
@@ -309,16 +217,7 @@ impl RecordReader for KafkaReader {
     }
 
     fn assigned(&self) -> usize {
-        self.consumer
-            .assignment()
-            .map_or(0, |assignment| assignment.count())
-    }
-}
-
-impl Drop for KafkaReader {
-    fn drop(&mut self) {
-        // Closing the consumer serves one more revocation, which nobody waits for any more.
-        self.consumer.context().state().closing = true;
+        self.membership.assigned()
     }
 }
 
@@ -346,10 +245,4 @@ fn borrow_records<'a>(
         });
     }
     records
-}
-
-/// The stream of `topic`.
-fn stream_of(streams: &[Stream], topic: &str) -> Option<StreamId> {
-    let index = streams.iter().position(|stream| stream.topic == topic)?;
-    u16::try_from(index).ok().map(StreamId)
 }

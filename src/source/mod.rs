@@ -3,17 +3,22 @@
 //! bytes mean.
 
 mod client;
+pub mod direct;
 mod election;
 mod files;
 pub mod framing;
 mod kafka;
+mod membership;
+mod open;
 mod partitions;
 mod watermark;
 
 pub use client::{ClientError, cluster_id, consumer_config};
+pub use direct::{DirectError, DirectReader, FetchSettings, SettingsError};
 pub use election::Election;
 pub use files::{Block, FileError, FileInput, FileReader};
 pub use kafka::{KafkaReader, KafkaReaderOptions};
+pub use open::{direct_settings, open};
 pub use partitions::{OwnedRecord, PartitionReader, topic_partitions};
 pub use watermark::{BatchId, Watermark};
 
@@ -23,6 +28,7 @@ use std::time::Duration;
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
 use crate::model::EventFormat;
+use direct::RawHeaders;
 
 /// A topic of a source, or a file: what all records of a stream have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +66,19 @@ pub struct Record<'a> {
 
 /// The headers of a record, looked at only when they are needed.
 #[derive(Clone, Copy, Default)]
-pub struct RecordHeaders<'a>(Option<&'a BorrowedMessage<'a>>);
+pub struct RecordHeaders<'a>(Written<'a>);
+
+/// Where headers are written.
+#[derive(Clone, Copy, Default)]
+enum Written<'a> {
+    /// Nowhere.
+    #[default]
+    Nowhere,
+    /// In a message of the library.
+    Message(&'a BorrowedMessage<'a>),
+    /// In the bytes of a record.
+    Raw(RawHeaders<'a>),
+}
 
 impl std::fmt::Debug for RecordHeaders<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -71,16 +89,32 @@ impl std::fmt::Debug for RecordHeaders<'_> {
 impl<'a> RecordHeaders<'a> {
     /// The headers of `message`.
     fn of(message: &'a BorrowedMessage<'a>) -> Self {
-        Self(Some(message))
+        Self(Written::Message(message))
+    }
+
+    /// The headers that are written in a record.
+    fn raw(headers: RawHeaders<'a>) -> Self {
+        Self(Written::Raw(headers))
     }
 
     /// Names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, Option<&'a [u8]>)> {
-        self.0
-            .and_then(|message| message.headers())
-            .into_iter()
-            .flat_map(|headers| headers.iter().map(|header| (header.key, header.value)))
+        let (message, raw) = match self.0 {
+            Written::Nowhere => (None, None),
+            Written::Message(message) => (message.headers(), None),
+            Written::Raw(raw) => (None, Some(raw)),
+        };
+        let message = message.into_iter();
+        let message =
+            message.flat_map(|headers| headers.iter().map(|header| (header.key, header.value)));
+        message.chain(raw.into_iter().flatten())
     }
+}
+
+/// The stream of `topic`.
+fn stream_of(streams: &[Stream], topic: &str) -> Option<StreamId> {
+    let index = streams.iter().position(|stream| stream.topic == topic)?;
+    u16::try_from(index).ok().map(StreamId)
 }
 
 /// The next offset to read of a partition.
@@ -131,6 +165,12 @@ pub enum SourceError {
         /// The library's own words.
         source: rdkafka::error::KafkaError,
     },
+    /// The direct reader cannot read for now.
+    #[error(transparent)]
+    Direct(#[from] DirectError),
+    /// Only the librdkafka reader can read this.
+    #[error("{0}")]
+    Unfit(String),
     /// A fatal state of the client: it must be built anew.
     #[error("fatal consumer error: {0}")]
     Fatal(String),
@@ -197,6 +237,70 @@ pub trait RecordReader {
 
     /// How many partitions are assigned.
     fn assigned(&self) -> usize;
+
+    /// What fetching came to since the last call; nothing where that is not known.
+    fn take_fetched(&mut self) -> FetchSums {
+        FetchSums::default()
+    }
+}
+
+/// What fetching came to, by readers that can tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FetchSums {
+    /// Answers with records or without.
+    pub answers: u64,
+    /// Bytes of record batches.
+    pub bytes: u64,
+    /// Record batches.
+    pub batches: u64,
+    /// From question to answer, over all answers.
+    pub waited: Duration,
+    /// How long brokers asked us to be quiet.
+    pub throttled: Duration,
+    /// How long batches were checked and inflated.
+    pub inflating: Duration,
+}
+
+impl RecordReader for Box<dyn RecordReader> {
+    fn streams(&self) -> &Arc<[Stream]> {
+        (**self).streams()
+    }
+
+    fn read(
+        &mut self,
+        limits: ReadLimits,
+        handle: &mut dyn FnMut(&[Record<'_>]),
+    ) -> Result<Progress, SourceError> {
+        (**self).read(limits, handle)
+    }
+
+    fn commit(&mut self, offsets: &[NextOffset], wait: CommitWait) -> Result<(), SourceError> {
+        (**self).commit(offsets, wait)
+    }
+
+    fn release(&mut self) -> Result<(), SourceError> {
+        (**self).release()
+    }
+
+    fn hold(&mut self, on: bool) -> Result<(), SourceError> {
+        (**self).hold(on)
+    }
+
+    fn lag(&self) -> Vec<(StreamId, i32, i64)> {
+        (**self).lag()
+    }
+
+    fn take_gaps(&mut self) -> Vec<Gap> {
+        (**self).take_gaps()
+    }
+
+    fn assigned(&self) -> usize {
+        (**self).assigned()
+    }
+
+    fn take_fetched(&mut self) -> FetchSums {
+        (**self).take_fetched()
+    }
 }
 
 /// Records that were gone (retention, truncation) before they could be read.

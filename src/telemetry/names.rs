@@ -123,11 +123,53 @@ pub const OFFSET_GAP_RECORDS: Metric = counter(
     "Offsets inside such gaps; at most so many records were lost.",
 );
 
-/// Records between the committed offset and the end of a partition.
+/// Records between what was read and the end of a partition.
 pub const CONSUMER_LAG: Metric = gauge(
     "gannet_consumer_lag_records",
     &["topic", "partition"],
-    "Records between the committed offset and the end of a partition.",
+    "Records between what was read and the end of a partition.",
+);
+
+/// Answers of brokers to the direct reader, with records or without.
+pub const FETCH_ANSWERS: Metric = counter(
+    "gannet_fetch_answers_total",
+    &[],
+    "Answers of brokers to the direct reader, with records or without.",
+);
+
+/// Bytes of record batches as they were sent, of the direct reader.
+pub const FETCH_BYTES: Metric = counter(
+    "gannet_fetch_bytes_total",
+    &[],
+    "Bytes of record batches as they were sent, of the direct reader.",
+);
+
+/// Record batches of the direct reader.
+pub const FETCH_BATCHES: Metric = counter(
+    "gannet_fetch_batches_total",
+    &[],
+    "Record batches of the direct reader.",
+);
+
+/// Time from question to answer, summed over all answers.
+pub const FETCH_WAITED: Metric = counter(
+    "gannet_fetch_wait_microseconds_total",
+    &[],
+    "Time from question to answer, summed over all answers.",
+);
+
+/// Time that brokers asked the direct reader to be quiet.
+pub const FETCH_THROTTLED: Metric = counter(
+    "gannet_fetch_throttled_microseconds_total",
+    &[],
+    "Time that brokers asked the direct reader to be quiet.",
+);
+
+/// Time that checking and inflating batches took.
+pub const FETCH_INFLATING: Metric = counter(
+    "gannet_fetch_inflating_microseconds_total",
+    &[],
+    "Time that checking and inflating batches took.",
 );
 
 /// Hits and dead letters that wait for acknowledgement.
@@ -283,7 +325,7 @@ pub const LEASE_REJECTS: Metric = counter(
 pub const EPISODES_SENT: Metric = counter("gannet_episodes_sent_total", &[], "Episodes sent out.");
 
 /// All metrics, in the order above.
-pub const ALL: [Metric; 41] = [
+pub const ALL: [Metric; 47] = [
     BUILD_INFO,
     RECORDS,
     RECORD_BYTES,
@@ -301,6 +343,12 @@ pub const ALL: [Metric; 41] = [
     OFFSET_GAPS,
     OFFSET_GAP_RECORDS,
     CONSUMER_LAG,
+    FETCH_ANSWERS,
+    FETCH_BYTES,
+    FETCH_BATCHES,
+    FETCH_WAITED,
+    FETCH_THROTTLED,
+    FETCH_INFLATING,
     UNACKNOWLEDGED,
     SNAPSHOT_GENERATION,
     SNAPSHOT_INDICATORS,

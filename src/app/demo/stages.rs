@@ -92,12 +92,7 @@ impl DemoStages {
         let cluster = cluster_id(&wiring.cluster, Duration::from_secs(10))
             .unwrap_or_else(|_| "embedded".to_owned());
         let counters = Arc::new(Counters::default());
-        let kafka = KafkaConfig {
-            cluster: wiring.cluster.clone(),
-            group: "gannet-demo".to_owned(),
-            instance: None,
-            session_timeout: Duration::from_secs(10),
-        };
+        let kafka = KafkaConfig::new(wiring.cluster.clone(), "gannet-demo");
         let identify = start_identify(
             identify_options(wiring, &kafka, &cluster),
             &wiring.cluster,

@@ -59,12 +59,7 @@ fn the_smallest_configuration_works_as_it_stands() {
     };
     let cluster = ClusterConfig::new("127.0.0.1:9092");
     let expected = Config {
-        kafka: KafkaConfig {
-            cluster: cluster.clone(),
-            group: "gannet".to_owned(),
-            instance: None,
-            session_timeout: Duration::from_secs(10),
-        },
+        kafka: KafkaConfig::new(cluster.clone(), "gannet"),
         output: cluster,
         sources: vec![
             source("resolvers", "dns", EventFormat::ZeekJson),

@@ -12,7 +12,7 @@ fn all_mistakes_are_listed_in_order_with_their_places() {
     let text = r#"[kafka]
 broker = "127.0.0.1:9092"
 group = 7
-reader = "direct"
+reader = "dirct"
 
 [[source]]
 name = "resolvers"
@@ -45,7 +45,7 @@ zzz = 1
             "1:1: kafka.brokers: is missing",
             "2:1: kafka.broker: unknown key (did you mean `brokers`?)",
             "3:9: kafka.group: must be text in quotes, not an integer",
-            "4:10: kafka.reader: `direct` is not in this version",
+            "4:10: kafka.reader: `dirct` is not one of auto, direct, librdkafka (did you mean `direct`?)",
             "8:18: source[0].topics[1]: `d ns` must be 1 to 249 letters, digits, `.`, `_` or `-`",
             "9:10: source[0].format: `zeek-jsn` is not one of zeek-json, dnstap, \
              dns-collector-json, goflow2-protobuf, goflow2-json, gannet-json, gannet-protobuf \

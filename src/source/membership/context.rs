@@ -11,14 +11,16 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
-use super::{REQUEST_TIMEOUT, stream_of};
+use super::REQUEST_TIMEOUT;
 use crate::config::Start;
-use crate::source::{Stream, StreamId};
+use crate::source::{Stream, StreamId, stream_of};
 
 /// What the client's callbacks note for the reader.
-pub(super) struct Context {
+pub(in crate::source) struct Context {
     pub(super) streams: Arc<[Stream]>,
     pub(super) starts: Vec<Start>,
+    /// Whether records are not to be fetched by the library.
+    pub(super) pauses: bool,
     pub(super) state: Mutex<State>,
 }
 
@@ -28,8 +30,8 @@ pub(super) struct State {
     pub(super) revoking: Option<Revocation>,
     pub(super) assigned_anew: bool,
     pub(super) closing: bool,
-    /// Where reading of each assigned partition was asked to start.
-    pub(super) starts: BTreeMap<(StreamId, i32), i64>,
+    /// Where reading of each assigned partition was asked to start; `None` is its first record.
+    pub(super) starts: BTreeMap<(StreamId, i32), Option<i64>>,
     pub(super) lag: BTreeMap<(StreamId, i32), i64>,
 }
 
@@ -53,12 +55,7 @@ impl Context {
         for element in committed.elements() {
             let stream = stream_of(&self.streams, element.topic());
             let offset = match element.offset() {
-                Offset::Offset(offset) => {
-                    if let Some(stream) = stream {
-                        starts.insert((stream, element.partition()), offset);
-                    }
-                    Offset::Offset(offset)
-                }
+                Offset::Offset(offset) => Some(offset),
                 Offset::Beginning
                 | Offset::End
                 | Offset::Stored
@@ -69,18 +66,21 @@ impl Context {
                         .copied()
                         .unwrap_or(Start::Earliest);
                     match (start, stream) {
-                        (Start::Latest, Some(stream)) => {
+                        (Start::Latest, Some(_)) => {
                             // A number, so that reading can be taken up again from here.
                             let (topic, partition) = (element.topic(), element.partition());
                             let (_, end) =
                                 consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT)?;
-                            starts.insert((stream, partition), end);
-                            Offset::Offset(end)
+                            Some(end)
                         }
-                        (Start::Earliest, _) | (Start::Latest, None) => Offset::Beginning,
+                        (Start::Earliest, _) | (Start::Latest, None) => None,
                     }
                 }
             };
+            if let Some(stream) = stream {
+                starts.insert((stream, element.partition()), offset);
+            }
+            let offset = offset.map_or(Offset::Beginning, Offset::Offset);
             assignment.add_partition_offset(element.topic(), element.partition(), offset)?;
         }
         {
@@ -89,7 +89,11 @@ impl Context {
             state.assigned_anew = true;
             state.lag.clear();
         }
-        consumer.assign(&assignment)
+        consumer.assign(&assignment)?;
+        if self.pauses {
+            consumer.pause(&assignment)?;
+        }
+        Ok(())
     }
 }
 

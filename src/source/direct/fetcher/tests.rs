@@ -1,0 +1,305 @@
+use std::collections::BTreeMap;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::super::batch::tests::made::Made;
+use super::super::testing::logs::{LogBroker, Misdeed, Stored};
+use super::super::testing::start;
+use super::*;
+use crate::model::EventFormat;
+
+/// Longest wait for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Batches of three records each, from offset 0 on.
+fn log(batches: i64) -> Vec<Stored> {
+    let batch = |at: i64| (at * 3 + 3, Made::small(at * 3, 3).bytes());
+    (0..batches).map(batch).collect()
+}
+
+/// A fetcher of all partitions of a broker, from their beginning.
+struct Reading {
+    fetcher: Fetcher,
+    offsets: BTreeMap<i32, Vec<i64>>,
+    troubles: Vec<String>,
+    limit: Instant,
+}
+
+impl Reading {
+    /// One with librdkafka's `properties`.
+    fn of(broker: &LogBroker, properties: &[(&str, &str)]) -> Self {
+        let mut all = BTreeMap::from([
+            ("socket.timeout.ms".to_owned(), "1000".to_owned()),
+            ("fetch.wait.max.ms".to_owned(), "50".to_owned()),
+        ]);
+        for (name, value) in properties {
+            all.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let brokers = format!("127.0.0.1:{}", broker.port);
+        let settings = FetchSettings::from_properties(&brokers, &all).unwrap();
+        let stream = Stream {
+            source: "s".to_owned(),
+            topic: "t".to_owned(),
+            format: EventFormat::ZeekJson,
+        };
+        let streams: Arc<[Stream]> = Arc::from(vec![stream]);
+        let mut fetcher = Fetcher::new(settings, &streams, Instant::now()).unwrap();
+        let partitions = broker.state().logs.keys().copied().collect::<Vec<_>>();
+        let places = partitions
+            .into_iter()
+            .map(|at| ((StreamId(0), at), Some(0)));
+        fetcher.assign(places, Instant::now());
+        Self {
+            fetcher,
+            offsets: BTreeMap::new(),
+            troubles: Vec::new(),
+            limit: Instant::now() + PATIENCE,
+        }
+    }
+
+    /// Goes on once.
+    fn step(&mut self, records_max: usize) {
+        assert!(
+            Instant::now() < self.limit,
+            "in vain: {:?} {:?}",
+            self.offsets,
+            self.troubles
+        );
+        self.fetcher.turn(start());
+        let offsets = &mut self.offsets;
+        let mut keep = |records: &[Record<'_>]| {
+            for record in records {
+                offsets
+                    .entry(record.partition)
+                    .or_default()
+                    .push(record.offset);
+            }
+        };
+        let any = self.fetcher.lend(records_max, &mut keep, Instant::now());
+        self.troubles
+            .extend(self.fetcher.take_trouble().map(|error| error.to_string()));
+        if !any && !self.fetcher.has_records() {
+            let now = Instant::now();
+            self.fetcher
+                .wait(now, now + Duration::from_millis(20))
+                .unwrap();
+        }
+    }
+
+    /// Goes on until `count` records came.
+    fn until(&mut self, count: usize, records_max: usize) {
+        while self.offsets.values().map(Vec::len).sum::<usize>() < count {
+            self.step(records_max);
+        }
+    }
+}
+
+/// All offsets below `end`.
+fn below(end: i64) -> Vec<i64> {
+    (0..end).collect()
+}
+
+/// Anything a broker may do wrong that passes.
+fn misdeed() -> impl Strategy<Value = Misdeed> {
+    prop_oneof![
+        Just(Misdeed::Close),
+        Just(Misdeed::CloseMidway),
+        Just(Misdeed::WrongCorrelation),
+        Just(Misdeed::Garbage),
+        Just(Misdeed::Corrupt),
+        Just(Misdeed::Throttle(20)),
+        proptest::sample::select(vec![6_i16, 74, 76, 5, 9, 3, 56, 78, -1, 29, 2])
+            .prop_map(Misdeed::Code),
+        proptest::sample::select(vec![-1_i16, 70, 35]).prop_map(Misdeed::Refuse),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_a_broker_does_every_record_comes_once_and_in_order(
+        misdeeds in prop::collection::vec(misdeed(), 0..4),
+        partitions in 1..4_i32,
+        records_max in 1..9_usize,
+        bytes_max in prop::sample::select(vec!["1", "200", "100000"]),
+    ) {
+        let broker = LogBroker::new((0..partitions).map(|at| (at, log(5))).collect());
+        broker.state().misdeeds.extend(misdeeds.iter().copied());
+        let mut reading = Reading::of(&broker, &[("max.partition.fetch.bytes", bytes_max)]);
+        reading.until(usize::try_from(partitions).unwrap() * 15, records_max);
+        for _ in 0..3 {
+            reading.step(records_max);
+        }
+        for at in 0..partitions {
+            prop_assert_eq!(&reading.offsets[&at], &below(15));
+        }
+        prop_assert_eq!(reading.fetcher.take_gaps(), []);
+    }
+}
+
+#[test]
+fn a_broker_that_falls_silent_is_left_and_asked_anew() {
+    let broker = LogBroker::new([(0, log(5))].into());
+    broker.state().misdeeds.push_back(Misdeed::Silence);
+    let mut reading = Reading::of(&broker, &[]);
+    reading.until(15, 100);
+    assert_eq!(reading.offsets[&0], below(15));
+    let said = |trouble: &String| trouble.contains("no word for");
+    assert!(reading.troubles.iter().any(said), "{:?}", reading.troubles);
+}
+
+#[test]
+fn an_offset_out_of_range_waits_for_somebody_to_say_where_to_go_on() {
+    let broker = LogBroker::new([(0, log(5)), (1, log(5))].into());
+    broker.state().misdeeds.push_back(Misdeed::Code(1));
+    let mut reading = Reading::of(&broker, &[]);
+    while reading.fetcher.lost_places().len() < 2 {
+        reading.step(100);
+    }
+    let lost = reading.fetcher.lost_places();
+    assert_eq!(lost[0], ((StreamId(0), 0), Some(0)));
+    let asked = broker.state().fetches.len();
+    for _ in 0..5 {
+        reading.step(100);
+    }
+    assert_eq!(
+        broker.state().fetches.len(),
+        asked,
+        "what is lost is not asked for"
+    );
+    reading.fetcher.go_to((StreamId(0), 0), 6);
+    reading.fetcher.go_to((StreamId(0), 1), 0);
+    reading.until(24, 100);
+    assert_eq!(reading.offsets[&0], (6..15).collect::<Vec<i64>>());
+    assert_eq!(reading.offsets[&1], below(15));
+}
+
+#[test]
+fn a_log_that_was_cut_back_is_read_from_there_and_told() {
+    let broker = LogBroker::new([(0, log(5))].into());
+    let mut reading = Reading::of(&broker, &[]);
+    reading.until(15, 100);
+    broker.state().misdeeds.push_back(Misdeed::CutBack(9));
+    reading.until(21, 100);
+    assert_eq!(reading.offsets[&0][15..], [9, 10, 11, 12, 13, 14]);
+    let [gap] = reading.fetcher.take_gaps()[..] else {
+        panic!("a gap");
+    };
+    assert_eq!((gap.wanted, gap.resumed), (15, 9));
+}
+
+#[test]
+fn records_in_an_old_format_are_left_to_the_library() {
+    let old = Made {
+        magic: 1,
+        ..Made::small(0, 3)
+    };
+    let broker = LogBroker::new([(0, vec![(3, old.bytes())])].into());
+    let mut reading = Reading::of(&broker, &[]);
+    while !reading.fetcher.is_unfit() && reading.troubles.is_empty() {
+        reading.step(100);
+    }
+    assert!(
+        reading.troubles[0].contains("t/0 has records in message format 1"),
+        "{:?}",
+        reading.troubles
+    );
+    assert!(reading.offsets.is_empty());
+}
+
+#[test]
+fn a_batch_that_stays_bad_is_told_and_the_other_partitions_go_on() {
+    let mut bad = log(5);
+    let last = bad[3].1.len() - 1;
+    bad[3].1[last] ^= 1;
+    let broker = LogBroker::new([(0, bad), (1, log(5))].into());
+    let mut reading = Reading::of(&broker, &[]);
+    reading.until(9 + 15, 4);
+    while reading.troubles.len() < 2 {
+        reading.step(4);
+    }
+    assert_eq!(reading.offsets[&0], below(9));
+    assert_eq!(reading.offsets[&1], below(15));
+    assert!(
+        reading.troubles[0].contains("cannot read t/0 at offset 9"),
+        "{:?}",
+        reading.troubles
+    );
+}
+
+#[test]
+fn no_more_is_asked_for_than_there_is_room_and_no_partition_is_starved() {
+    let partitions = 0..64_i32;
+    let large = |at: i64| {
+        let record = super::super::batch::tests::made::record(0, 0, None, Some(&[7; 5_000]), &[]);
+        let batch = Made {
+            base_offset: at,
+            ..Made::of(&[record])
+        };
+        (at + 1, batch.bytes())
+    };
+    let log: Vec<Stored> = (0..20).map(large).collect();
+    let broker = LogBroker::new(partitions.clone().map(|at| (at, log.clone())).collect());
+    let budget = 100 << 10;
+    let mut reading = Reading::of(
+        &broker,
+        &[
+            ("queued.max.messages.kbytes", "100"),
+            ("max.partition.fetch.bytes", "20000"),
+        ],
+    );
+    let mut most = 0;
+    while reading.offsets.values().map(Vec::len).sum::<usize>() < 64 * 20 {
+        reading.step(3);
+        most = most.max(reading.fetcher.queue.bytes());
+        let counts = partitions
+            .clone()
+            .map(|at| reading.offsets.get(&at).map_or(0, Vec::len));
+        let (least, largest) = counts.fold((usize::MAX, 0), |(a, b), n| (a.min(n), b.max(n)));
+        assert!(largest - least <= 8, "{least} and {largest}");
+    }
+    assert!(most > budget / 4 && most <= budget + 6_000, "{most}");
+    for at in partitions {
+        assert_eq!(reading.offsets[&at], below(20));
+    }
+    for fetch in &broker.state().fetches {
+        assert!(usize::try_from(fetch.max_bytes).unwrap() <= budget / 2);
+    }
+}
+
+#[test]
+fn what_is_assigned_anew_is_read_from_its_new_place_and_nothing_else() {
+    let broker = LogBroker::new([(0, log(5)), (1, log(5))].into());
+    let mut reading = Reading::of(&broker, &[]);
+    reading.until(1, 1);
+    reading
+        .fetcher
+        .assign([((StreamId(0), 1), Some(12))], Instant::now());
+    reading.offsets.clear();
+    reading.until(3, 100);
+    for _ in 0..5 {
+        reading.step(100);
+    }
+    assert_eq!(reading.offsets, [(1, vec![12, 13, 14])].into());
+    assert_eq!(reading.fetcher.lag(), [(StreamId(0), 1, 0)]);
+    reading.fetcher.assign([], Instant::now());
+    reading.step(1);
+    assert!(reading.fetcher.lag().is_empty() && !reading.fetcher.has_records());
+}
+
+#[test]
+fn what_fetching_comes_to_is_counted() {
+    let broker = LogBroker::new([(0, log(5))].into());
+    broker.state().misdeeds.push_back(Misdeed::Throttle(30));
+    let mut reading = Reading::of(&broker, &[]);
+    reading.until(15, 100);
+    let sums = reading.fetcher.take_sums();
+    let bytes: usize = log(5).iter().map(|(_, batch)| batch.len()).sum();
+    assert_eq!((sums.batches, sums.bytes), (5, bytes as u64));
+    assert_eq!(sums.throttled, Duration::from_millis(30));
+    assert!(sums.answers > 0 && sums.inflating > Duration::ZERO);
+    assert_eq!(reading.fetcher.take_sums().batches, 0);
+}

@@ -1,0 +1,11 @@
+//! One behavior, two readers: what one does, the other does, over the same topics of a real broker
+//! (or, where it can, of the embedded one).
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod changes;
+mod group;
+mod read;
+mod same;
+mod transactions;
