@@ -3,6 +3,7 @@
 //! a page.
 
 mod decode;
+mod kafka;
 mod matching;
 mod pipeline;
 mod records;
@@ -36,6 +37,8 @@ enum Yardstick {
     Decode(decode::Arguments),
     /// The whole data path from memory, without Kafka, by format and by threads.
     Pipeline(pipeline::Arguments),
+    /// The whole job on a topic of a real Kafka, beside the bare reading of it.
+    Kafka(kafka::Arguments),
     /// Turns results into the tables of a README.
     Readme(told::Readme),
     /// Turns results into one self-contained page with plots and a sizing table.
@@ -49,6 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Yardstick::Match(arguments) => matching::run(arguments),
         Yardstick::Decode(arguments) => decode::run(arguments),
         Yardstick::Pipeline(arguments) => pipeline::run(arguments),
+        Yardstick::Kafka(arguments) => kafka::run(arguments),
         Yardstick::Readme(arguments) => told::readme(arguments),
         Yardstick::Report(arguments) => told::report(arguments),
     }
@@ -62,6 +66,7 @@ impl Yardstick {
             Self::Match(arguments) => &arguments.told,
             Self::Decode(arguments) => &arguments.told,
             Self::Pipeline(arguments) => &arguments.told,
+            Self::Kafka(arguments) => &arguments.told,
             Self::Readme(_) | Self::Report(_) => return Ok(()),
         };
         if let Some(path) = &told.report {

@@ -188,7 +188,7 @@ const NAME_BYTES: u64 = 400;
 const PREFIX_BYTES: u64 = 200;
 
 /// The share that `text` says.
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
         Ok(_) | Err(_) => Err("give a number from 0 to 1".to_owned()),

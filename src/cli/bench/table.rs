@@ -21,6 +21,8 @@ pub(super) fn as_text(report: &BenchReport) -> String {
 fn heading(row: &ResultRow) -> String {
     match row.bench.as_str() {
         "decode" | "pipeline" => records_heading(row),
+        "kafka" => kafka_heading(),
+        "kafka-latency" => latency_heading(),
         _ => table_heading(row),
     }
 }
@@ -29,6 +31,8 @@ fn heading(row: &ResultRow) -> String {
 fn line(row: &ResultRow) -> String {
     match row.bench.as_str() {
         "decode" | "pipeline" => records_line(row),
+        "kafka" => kafka_line(row),
+        "kafka-latency" => latency_line(row),
         _ => table_line(row),
     }
 }
@@ -63,6 +67,63 @@ fn records_line(row: &ResultRow) -> String {
         fixed(row.cpu_ns_per_op, 1),
         fixed(row.spread.map(|spread| spread * 50.0), 0),
         fixed(row.times_gannet.or(row.times_one_thread), 2),
+    )
+}
+
+/// The columns of a bench through Kafka.
+fn kafka_heading() -> String {
+    format!(
+        "{:<20} {:<6} {:<14} {:>10} {:>10} {:>8} {:>11} {:>7} {:>8} {:>9}",
+        "kafka",
+        "codec",
+        "engine",
+        "M rec/s",
+        "M events/s",
+        "MB/s",
+        "cpu ns/rec",
+        "±%",
+        "gannet ×",
+        "cpu ×"
+    )
+}
+
+/// One reader of a topic.
+fn kafka_line(row: &ResultRow) -> String {
+    let millions = |rate: Option<f64>| rate.map(|rate| rate / 1e6);
+    format!(
+        "{:<20} {:<6} {:<14} {:>10} {:>10} {:>8} {:>11} {:>7} {:>8} {:>9}\n",
+        row.format.as_deref().unwrap_or("-"),
+        row.codec.as_deref().unwrap_or("-"),
+        row.engine,
+        fixed(millions(row.records_per_second), 2),
+        fixed(millions(row.events_per_second), 2),
+        fixed(millions(row.bytes_per_second), 0),
+        fixed(row.cpu_ns_per_record, 0),
+        fixed(row.spread.map(|spread| spread * 50.0), 0),
+        fixed(row.times_gannet, 2),
+        fixed(row.cpu_times_gannet.map(|times| 1.0 / times.max(1e-9)), 2),
+    )
+}
+
+/// The columns of the time from append to hit.
+fn latency_heading() -> String {
+    format!(
+        "{:<20} {:<6} {:>12} {:>10} {:>8} {:>8} {:>8}",
+        "append to hit", "codec", "records/s", "hits", "p50 ms", "p99 ms", "p99.9 ms"
+    )
+}
+
+/// The time from append to hit at a rate.
+fn latency_line(row: &ResultRow) -> String {
+    format!(
+        "{:<20} {:<6} {:>12} {:>10} {:>8} {:>8} {:>8}\n",
+        row.format.as_deref().unwrap_or("-"),
+        row.codec.as_deref().unwrap_or("-"),
+        fixed(row.records_per_second, 0),
+        row.ops.map_or_else(|| "-".to_owned(), thousands),
+        fixed(row.latency_ms_p50, 1),
+        fixed(row.latency_ms_p99, 1),
+        fixed(row.latency_ms_p999, 1),
     )
 }
 

@@ -12,7 +12,51 @@ pub const TURNS_MIN: usize = 3;
 pub struct Contender<'w> {
     engine: String,
     check: Box<dyn FnMut() -> Result<(), WrongAnswer> + 'w>,
-    turn: Box<dyn FnMut(usize) -> Result<Work, TurnError> + 'w>,
+    turn: Box<Turner<'w>>,
+}
+
+/// A turn of work, which may say by the clock what of it counts.
+type Turner<'w> = dyn FnMut(usize, &mut Clock<'_>) -> Result<Work, TurnError> + 'w;
+
+/// The clock of a turn: it runs from the turn's start to its end, unless the turn says otherwise.
+pub struct Clock<'r> {
+    read: &'r mut dyn FnMut() -> Reading,
+    started: Reading,
+    stopped: Option<Reading>,
+}
+
+impl<'r> Clock<'r> {
+    /// A clock that has just started.
+    fn start_by(read: &'r mut dyn FnMut() -> Reading) -> Self {
+        let started = read();
+        Self {
+            read,
+            started,
+            stopped: None,
+        }
+    }
+
+    /// The work begins now: what came before was getting ready.
+    pub fn start(&mut self) {
+        self.started = (self.read)();
+    }
+
+    /// The work is done: what comes after is clearing up.
+    pub fn stop(&mut self) {
+        self.stopped = Some((self.read)());
+    }
+
+    /// What the work cost.
+    fn cost(self) -> Reading {
+        let Self { read, stopped, .. } = self;
+        stopped.unwrap_or_else(read).since(self.started)
+    }
+}
+
+impl std::fmt::Debug for Clock<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Clock").finish_non_exhaustive()
+    }
 }
 
 /// What a turn did.
@@ -165,11 +209,23 @@ impl<'w> Contender<'w> {
     pub fn new(
         engine: impl Into<String>,
         check: impl FnMut() -> Result<(), WrongAnswer> + 'w,
-        turn: impl FnMut(usize) -> Result<Work, TurnError> + 'w,
+        mut turn: impl FnMut(usize) -> Result<Work, TurnError> + 'w,
     ) -> Self {
         Self {
             engine: engine.into(),
             check: Box::new(check),
+            turn: Box::new(move |at, _| turn(at)),
+        }
+    }
+
+    /// A contender whose turns check their own answers, and say when their work begins and ends.
+    pub fn with_clock(
+        engine: impl Into<String>,
+        turn: impl FnMut(usize, &mut Clock<'_>) -> Result<Work, TurnError> + 'w,
+    ) -> Self {
+        Self {
+            engine: engine.into(),
+            check: Box::new(|| Ok(())),
             turn: Box::new(turn),
         }
     }
@@ -226,9 +282,9 @@ pub(super) fn run_by(
         for (contender, taken) in contenders.iter_mut().zip(&mut taken) {
             let step = measured.map_or(Step::Warmup(turn), Step::Turn);
             progress(&contender.engine, step);
-            let before = read();
-            let work = (contender.turn)(turn);
-            let cost = read().since(before);
+            let mut clock = Clock::start_by(read);
+            let work = (contender.turn)(turn, &mut clock);
+            let cost = clock.cost();
             let work = accepted(&contender.engine, turn, work, &mut found)?;
             if measured.is_some() {
                 taken.push(Turn { work, cost });

@@ -7,6 +7,7 @@
 
 mod decode;
 mod harness;
+pub mod kafka;
 mod machine;
 mod markdown;
 mod meter;
@@ -21,7 +22,8 @@ mod traffic;
 
 pub use decode::{DecodeOptions, decode, readable};
 pub use harness::{
-    BenchError, Contender, Measured, Settings, Step, TURNS_MIN, TurnError, Work, WrongAnswer, run,
+    BenchError, Clock, Contender, Measured, Settings, Step, TURNS_MIN, TurnError, Work,
+    WrongAnswer, run,
 };
 pub use machine::{MachineFacts, machine, memory_available, refuse_beyond_memory};
 pub use markdown::{NoMarkers, SECTION_END, SECTION_START, markdown, with_section};

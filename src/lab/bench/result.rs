@@ -54,6 +54,9 @@ pub struct ResultRow {
     /// Threads that did the work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<u64>,
+    /// How records are compressed on their way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codec: Option<String>,
     /// Events in one record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events_per_record: Option<f64>,
@@ -106,6 +109,16 @@ pub struct ResultRow {
     /// Nanoseconds of processor time of an event, all threads together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_ns_per_event: Option<f64>,
+    /// From when a record was due to its visible hit, in milliseconds: half of all hits were there so
+    /// soon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ms_p50: Option<f64>,
+    /// The same, 99 of 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ms_p99: Option<f64>,
+    /// The same, 999 of 1000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ms_p999: Option<f64>,
     /// Which face of a decoder: `keys` (all that matching needs) or `event` (everything).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub face: Option<String>,

@@ -1,0 +1,224 @@
+//! `gannet bench kafka`: the whole job on a topic of a real Kafka, beside the bare reading of it.
+
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use super::records::{refusal, step_text};
+use super::{Told, above_zero, tell, turns, with_progress};
+use crate::cli::{Outcome, Usage};
+use crate::config::ClusterConfig;
+use crate::lab::EmbeddedBroker;
+use crate::lab::bench::kafka::{
+    Compression, KafkaOptions, LatencyOptions, MadeTopic, TopicOptions, kafka, latency,
+};
+use crate::lab::bench::{
+    FeedOptions, MadeFeed, ResultRow, Settings, Traffic, TrafficOptions, Workload,
+};
+use crate::model::Named;
+use crate::snapshot::BuildOptions;
+
+/// The arguments of `gannet bench kafka`.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// A Kafka to measure on; topics are made there and deleted again.
+    #[arg(long, value_name = "HOST:PORT", required_unless_present = "embedded")]
+    brokers: Option<String>,
+
+    /// The embedded broker instead, which has no room for many records: good for a try.
+    #[arg(long, conflicts_with = "brokers")]
+    embedded: bool,
+
+    /// A property of librdkafka, such as security.protocol=ssl. Repeatable.
+    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property)]
+    properties: Vec<(String, String)>,
+
+    /// What is sent: see `bench pipeline`.
+    #[arg(long, value_name = "FORMAT", default_value = "zeek-json", value_parser = workload)]
+    format: Workload,
+
+    /// Events in the topic.
+    #[arg(long, value_name = "N", default_value = "5000000", value_parser = above_zero)]
+    events: usize,
+
+    /// Events in a record [default: as producers of the format send them].
+    #[arg(long, value_name = "K")]
+    events_per_record: Option<NonZeroU32>,
+
+    /// How records are compressed: none, lz4, zstd.
+    #[arg(long, value_name = "CODEC", default_value = "zstd", value_parser = codec)]
+    codec: Compression,
+
+    /// Partitions of the topic.
+    #[arg(long, value_name = "N", default_value_t = 4,
+        value_parser = clap::value_parser!(i32).range(1..=1024))]
+    partitions: i32,
+
+    /// Made names that are listed.
+    #[arg(long, value_name = "N", default_value_t = 100_000,
+        value_parser = clap::value_parser!(u32).range(..=i64::from(FeedOptions::NAMES_MAX)))]
+    indicators: u32,
+
+    /// Made prefixes and addresses that are listed.
+    #[arg(long, value_name = "N", default_value_t = 20_000,
+        value_parser = clap::value_parser!(u32).range(..=i64::from(FeedOptions::PREFIXES_MAX)))]
+    prefixes: u32,
+
+    /// The share of events that hit something listed, 0 to 1.
+    #[arg(long, value_name = "SHARE", default_value = "0.001", value_parser = super::pipeline::share)]
+    hit_share: f64,
+
+    /// Workers, each a thread with its own reader.
+    #[arg(long, value_name = "W", default_value = "1", value_parser = above_zero)]
+    workers: usize,
+
+    /// Turns of each contender, at least 3.
+    #[arg(long, value_name = "N", default_value = "5", value_parser = turns)]
+    turns: usize,
+
+    /// Also hold this share of what was measured, and tell how long a hit takes to be visible.
+    #[arg(long, value_name = "SHARE", value_parser = super::pipeline::share)]
+    rate: Option<f64>,
+
+    /// For how many seconds the rate is held.
+    #[arg(long, value_name = "S", default_value_t = 10, requires = "rate",
+        value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+
+    /// What made records follow from.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    #[command(flatten)]
+    pub(super) told: Told,
+}
+
+/// Measures and tells.
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let started = Instant::now();
+    let embedded = match arguments.embedded {
+        true => Some(EmbeddedBroker::start()?),
+        false => None,
+    };
+    let mut cluster = match (&embedded, &arguments.brokers) {
+        (Some(broker), _) => broker.cluster(),
+        (None, brokers) => ClusterConfig::new(brokers.clone().unwrap_or_default()),
+    };
+    cluster.properties.extend(arguments.properties.clone());
+    let rows = with_progress(|progress| arguments.measure(&cluster, progress))?;
+    tell(&arguments.told, started, rows)
+}
+
+impl Arguments {
+    /// Measures on `cluster`.
+    fn measure(
+        &self,
+        cluster: &ClusterConfig,
+        progress: &mut dyn FnMut(&str),
+    ) -> anyhow::Result<Vec<ResultRow>> {
+        progress("making records");
+        let feed = FeedOptions {
+            names: self.indicators,
+            prefixes: self.prefixes,
+            seed: self.seed,
+        };
+        let feed = MadeFeed::new(feed).map_err(refusal)?;
+        let traffic = self.traffic(&feed)?;
+        let snapshot = || feed.snapshot(BuildOptions::default());
+        progress("filling the topic");
+        let topic = MadeTopic::make(cluster, &traffic, self.topic(self.events as u64))?;
+        let options = KafkaOptions {
+            workers: self.workers,
+            settings: Settings {
+                turns: self.turns,
+                warmups: 1,
+            },
+        };
+        let name = self.format.as_str();
+        let mut rows = kafka(
+            &topic,
+            &traffic,
+            snapshot()?,
+            &options,
+            &mut |engine, step| {
+                progress(&step_text(name, engine, step));
+            },
+        )?;
+        for row in &mut rows {
+            row.format = Some(name.to_owned());
+        }
+        let most = rows.first().and_then(|row| row.records_per_second);
+        if let (Some(share), Some(most)) = (self.rate, most) {
+            progress("holding a rate");
+            let topic = MadeTopic::make(cluster, &traffic, self.topic(0))?;
+            let options = LatencyOptions {
+                rate: most * share,
+                lasts: Duration::from_secs(self.seconds),
+                workers: self.workers,
+            };
+            let found = latency(&topic, &traffic, snapshot()?, options)
+                .map_err(|error| anyhow::anyhow!("cannot hold the rate: {error}"))?;
+            rows.push(ResultRow {
+                bench: "kafka-latency".to_owned(),
+                engine: "gannet".to_owned(),
+                format: Some(name.to_owned()),
+                codec: Some(self.codec.as_str().to_owned()),
+                threads: Some(self.workers as u64),
+                ops: Some(found.hits),
+                records_per_second: Some(found.rate),
+                latency_ms_p50: Some(found.p50_ms),
+                latency_ms_p99: Some(found.p99_ms),
+                latency_ms_p999: Some(found.p999_ms),
+                ..ResultRow::default()
+            });
+        }
+        Ok(rows)
+    }
+
+    /// The records that are sent.
+    fn traffic(&self, feed: &MadeFeed) -> anyhow::Result<Traffic> {
+        if self.embedded && self.events > EMBEDDED_EVENTS_MAX {
+            let text = format!("the embedded broker has room for {EMBEDDED_EVENTS_MAX} events");
+            return Err(Usage(text).into());
+        }
+        let mut options = TrafficOptions {
+            events: self.events as u64,
+            hit_share: self.hit_share,
+            seed: self.seed,
+            ..TrafficOptions::new(self.format)
+        };
+        if let Some(events) = self.events_per_record {
+            options.events_per_record = events;
+        }
+        Traffic::make(&options, feed).map_err(refusal)
+    }
+
+    /// A topic for `events`.
+    fn topic(&self, events: u64) -> TopicOptions {
+        TopicOptions {
+            events,
+            partitions: self.partitions,
+            codec: self.codec,
+        }
+    }
+}
+
+/// What the embedded broker keeps of records of 500 bytes in four partitions.
+const EMBEDDED_EVENTS_MAX: usize = 20_000;
+
+/// A property and its value.
+fn property(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some(_) | None => Err("write it as NAME=VALUE".to_owned()),
+    }
+}
+
+/// The workload that `text` names.
+fn workload(text: &str) -> Result<Workload, String> {
+    Workload::from_name(text).map_err(|error| error.to_string())
+}
+
+/// The compression that `text` names.
+fn codec(text: &str) -> Result<Compression, String> {
+    Compression::from_name(text).map_err(|error| error.to_string())
+}
