@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::chain;
 use crate::config::{ClusterConfig, ReaderChoice};
 use crate::pipeline::{Worker, WorkerOptions, WorkerOutput};
 use crate::sink::{KafkaSink, NullSink, SinkError};
@@ -80,7 +81,8 @@ impl MatchStage {
                         match work(&options, &snapshots, &stop, &mut report) {
                             Ok(unacknowledged) => left = unacknowledged,
                             Err(error) => {
-                                tracing::error!(%error, member, "worker is built anew");
+                                let why = chain(&error);
+                                tracing::error!(why, member, "worker is built anew");
                                 options.reader.kafka.reader =
                                     error.fitting(options.reader.kafka.reader);
                                 std::thread::park_timeout(REBUILD_WAIT);

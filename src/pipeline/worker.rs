@@ -306,11 +306,16 @@ impl<R: RecordReader, S: MessageSink> Worker<R, S> {
     }
 }
 
-/// The next offset of every partition in a batch.
+/// The next offset of every partition in a batch. Records of a partition come in runs.
 fn next_offsets(records: &[Record<'_>]) -> Vec<NextOffset> {
+    let same = |one: &Record<'_>, other: &Record<'_>| {
+        (one.stream, one.partition) == (other.stream, other.partition)
+    };
     let mut next: BTreeMap<(StreamId, i32), i64> = BTreeMap::new();
-    for record in records {
-        next.insert((record.stream, record.partition), record.offset + 1);
+    for run in records.chunk_by(same) {
+        if let Some(last) = run.last() {
+            next.insert((last.stream, last.partition), last.offset + 1);
+        }
     }
     next.into_iter()
         .map(|((stream, partition), offset)| NextOffset {

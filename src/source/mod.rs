@@ -168,9 +168,12 @@ pub enum SourceError {
     /// The direct reader cannot read for now.
     #[error(transparent)]
     Direct(#[from] DirectError),
+    /// The direct reader is asked for, and cannot be had.
+    #[error("the direct reader cannot be had")]
+    Settings(#[from] SettingsError),
     /// Only the librdkafka reader can read this.
-    #[error("{0}")]
-    Unfit(String),
+    #[error(transparent)]
+    Unfit(DirectError),
     /// A fatal state of the client: it must be built anew.
     #[error("fatal consumer error: {0}")]
     Fatal(String),

@@ -21,11 +21,10 @@ pub fn open(options: &KafkaReaderOptions) -> Result<Box<dyn RecordReader>, Sourc
     };
     match settings {
         Ok(settings) => Ok(Box::new(DirectReader::join(options, settings)?)),
-        Err(error) if kafka.reader == ReaderChoice::Direct => {
-            Err(SourceError::Unfit(error.to_string()))
-        }
+        Err(error) if kafka.reader == ReaderChoice::Direct => Err(error.into()),
         Err(error) => {
-            tracing::info!(%error, member = options.member, "librdkafka fetches");
+            let why: &(dyn std::error::Error + 'static) = &error;
+            tracing::info!(why, member = options.member, "librdkafka fetches");
             Ok(Box::new(KafkaReader::join(options)?))
         }
     }

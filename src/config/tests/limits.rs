@@ -18,7 +18,7 @@ fn each_limit_is_kept() {
             "kafka",
             "reader",
             "\"librdkaka\"",
-            "is not one of auto, librdkafka",
+            "is not one of auto, direct, librdkafka",
         ),
         (
             "matching",

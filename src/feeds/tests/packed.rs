@@ -126,7 +126,7 @@ fn a_bomb_of_any_kind_is_left_at_the_limit() {
         ..options(FeedFormat::Plain)
     };
     for bomb in bombs {
-        assert!(bomb.len() < BOMB_BYTES / 100, "{}", bomb.len());
+        assert!(bomb.len() < BOMB_BYTES / 50, "{}", bomb.len());
         let (_directory, path) = file("bomb", &bomb);
         let error = parse(&path, &options, &mut |_| Ok(())).unwrap_err();
         assert_eq!(error.reason(), "too_large");

@@ -13,42 +13,42 @@ use super::wire::{Wire, WireError};
 use crate::source::StreamId;
 
 /// Oldest version of the question that is used: the first that knows of transactions.
-pub(super) const FETCH_VERSION_MIN: i16 = 4;
+pub const FETCH_VERSION_MIN: i16 = 4;
 /// Newest version of the question that is used: the last that names topics.
-pub(super) const FETCH_VERSION_MAX: i16 = 12;
+pub const FETCH_VERSION_MAX: i16 = 12;
 
 /// What a partition is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Wanted<'a> {
+pub struct Wanted<'a> {
     /// The topic.
-    pub(super) topic: &'a str,
+    pub topic: &'a str,
     /// The partition.
-    pub(super) partition: i32,
+    pub partition: i32,
     /// The first offset that is wanted.
-    pub(super) offset: i64,
+    pub offset: i64,
     /// In which epoch its leader is believed to be; -1 is not known.
-    pub(super) leader_epoch: i32,
+    pub leader_epoch: i32,
     /// The epoch of what was fetched last; -1 is nothing yet.
-    pub(super) fetched_epoch: i32,
+    pub fetched_epoch: i32,
     /// Most bytes; a first batch that is larger comes whole all the same.
-    pub(super) bytes_max: i32,
+    pub bytes_max: i32,
 }
 
 /// What an answer may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Terms {
+pub struct Terms {
     /// How long the broker may wait for the first byte.
-    pub(super) wait: Duration,
+    pub wait: Duration,
     /// How many bytes it waits for.
-    pub(super) bytes_min: i32,
+    pub bytes_min: i32,
     /// Most bytes of the answer; a first batch that is larger comes whole all the same.
-    pub(super) bytes_max: i32,
+    pub bytes_max: i32,
     /// Whether records of open and aborted transactions are wanted too.
-    pub(super) uncommitted: bool,
+    pub uncommitted: bool,
 }
 
 /// The question for `wanted`, in the order of topics as they first come.
-pub(super) fn request<'a>(
+pub fn request<'a>(
     wanted: impl IntoIterator<Item = Wanted<'a>>,
     terms: &Terms,
     version: i16,
@@ -82,35 +82,35 @@ pub(super) fn request<'a>(
 
 /// What a broker answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct FetchAnswer {
+pub struct FetchAnswer {
     /// How long the broker asks us to be quiet, in milliseconds.
-    pub(super) throttle_ms: u32,
+    pub throttle_ms: u32,
     /// Kafka's code for what is wrong with the question; 0 is nothing.
-    pub(super) error_code: i16,
+    pub error_code: i16,
     /// What it says of each partition.
-    pub(super) partitions: Vec<Fetched>,
+    pub partitions: Vec<Fetched>,
 }
 
 /// What a broker says of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fetched {
+pub struct Fetched {
     /// The stream whose topic it is of.
-    pub(super) stream: StreamId,
+    pub stream: StreamId,
     /// The partition.
-    pub(super) partition: i32,
+    pub partition: i32,
     /// Kafka's code for what is wrong with it; 0 is nothing.
-    pub(super) error_code: i16,
+    pub error_code: i16,
     /// The offset after the last record that all replicas have; -1 is not known.
-    pub(super) high_watermark: i64,
+    pub high_watermark: i64,
     /// The offset of the first record of an open transaction, or else the high watermark; -1 is
     /// not known.
-    pub(super) last_stable: i64,
+    pub last_stable: i64,
     /// The offset at which the log was found to part from what was fetched.
-    pub(super) diverged_at: Option<i64>,
+    pub diverged_at: Option<i64>,
     /// Aborted transactions: producer and first offset.
-    pub(super) aborted: Vec<(i64, i64)>,
+    pub aborted: Vec<(i64, i64)>,
     /// Record batches.
-    pub(super) records: Bytes,
+    pub records: Bytes,
 }
 
 impl FetchAnswer {
@@ -119,7 +119,7 @@ impl FetchAnswer {
     ///
     /// # Errors
     /// [`WireError`] when it is malformed, or names more than [`PARTITIONS_MAX`] partitions.
-    pub(super) fn read(
+    pub fn read(
         body: &Bytes,
         version: i16,
         stream: impl Fn(&str) -> Option<StreamId>,

@@ -305,9 +305,13 @@ impl Fetcher {
         let due = self.leaders.values().map(Leader::due_bytes);
         let taken = due.sum::<usize>().saturating_add(self.queue.bytes());
         let budget = self.settings.queue_bytes;
-        // One answer of every leader is worked on while the next one is under way.
-        let share = budget / self.leaders.len().saturating_mul(2).max(1);
-        let bytes_max = self.settings.answer_bytes_max.min(share);
+        // An answer stays in memory until its last record was handed out, while others come.
+        let share = budget / self.leaders.len().saturating_mul(ANSWERS_HELD).max(1);
+        let bytes_max = self
+            .settings
+            .answer_bytes_max
+            .min(share)
+            .min(ANSWER_BYTES_MAX);
         let Some(leader) = self.leaders.get_mut(&broker) else {
             return Ok(());
         };
@@ -315,9 +319,12 @@ impl Fetcher {
         if full || !leader.may_be_asked(now) {
             return Ok(());
         }
+        let lost = &self.lost;
         let asked = self.partitions.iter_mut();
         let mut asked: Vec<(&Place, &mut Partition)> = asked
-            .filter(|(_, partition)| partition.may_be_asked(broker, now))
+            .filter(|(place, partition)| {
+                partition.may_be_asked(broker, now) && !lost.contains(place)
+            })
             .collect();
         if asked.is_empty() {
             return Ok(());
@@ -363,8 +370,13 @@ impl Fetcher {
     }
 }
 
+/// Largest answer that is asked for, however much is allowed: what is fetched should still be in the
+/// processor's caches when it is walked over.
+const ANSWER_BYTES_MAX: usize = 2 << 20;
+/// How many answers of every leader the budget has room for.
+const ANSWERS_HELD: usize = 4;
 /// How many buffers for answers are kept.
-const FRAMES_KEPT: usize = 4;
+const FRAMES_KEPT: usize = 2;
 
 #[cfg(test)]
 mod tests;

@@ -39,7 +39,7 @@ mod cluster;
 pub mod codec;
 mod connection;
 mod error;
-mod fetch;
+pub mod fetch;
 mod fetcher;
 mod frames;
 mod leader;

@@ -99,9 +99,7 @@ impl DirectReader {
     /// What went wrong, if nothing else is there to be done.
     fn trouble(&mut self) -> Result<(), SourceError> {
         match self.fetcher.take_trouble() {
-            Some(error @ DirectError::OldFormat { .. }) => {
-                Err(SourceError::Unfit(error.to_string()))
-            }
+            Some(error @ DirectError::OldFormat { .. }) => Err(SourceError::Unfit(error)),
             Some(error) => Err(error.into()),
             None => Ok(()),
         }

@@ -266,7 +266,7 @@ fn no_more_is_asked_for_than_there_is_room_and_no_partition_is_starved() {
         assert_eq!(reading.offsets[&at], below(20));
     }
     for fetch in &broker.state().fetches {
-        assert!(usize::try_from(fetch.max_bytes).unwrap() <= budget / 2);
+        assert!(usize::try_from(fetch.max_bytes).unwrap() <= budget / 4);
     }
 }
 
