@@ -99,10 +99,11 @@ fn a_broker_that_is_away_for_a_while_costs_no_record() {
     for choice in READERS {
         let cluster = MockCluster::new(1).expect("a broker");
         cluster.create_topic("away", 2, 1).expect("a topic");
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", cluster.bootstrap_servers());
-        let producer: BaseProducer = config.create().expect("a producer");
         let send = || {
+            // A new client each time: one that saw the outage may wait long before it comes back.
+            let mut config = ClientConfig::new();
+            config.set("bootstrap.servers", cluster.bootstrap_servers());
+            let producer: BaseProducer = config.create().expect("a producer");
             for at in 0..100 {
                 let record = BaseRecord::<(), str>::to("away").payload("value");
                 producer.send(record.partition(at % 2)).expect("taken");

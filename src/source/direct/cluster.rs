@@ -64,7 +64,7 @@ impl Cluster {
         }
     }
 
-    /// Goes on with what is under way; whether something new is known.
+    /// Goes on with what is under way; whether a broker has answered.
     ///
     /// # Errors
     /// [`DirectError`] when a broker could not be asked; the next one is asked after a while.
@@ -80,18 +80,18 @@ impl Cluster {
                 self.asking = None;
                 let throttle = Duration::from_millis(metadata.throttle_ms.into());
                 self.ask_at = now + AGE_MAX.max(throttle);
-                let changed = metadata != self.known;
                 self.known = metadata;
                 if self.complete() {
                     self.backoff.reset();
                 } else {
                     self.ask_at = now + self.backoff.next(now).max(throttle);
                 }
-                Ok(changed)
+                Ok(true)
             }
             Err(error) => {
                 self.asking = None;
-                self.ask_at = now + self.backoff.next(now);
+                let wait = self.backoff.next(now);
+                self.ask_at = now + if error.lasting() { LASTING_WAIT } else { wait };
                 Err(error)
             }
         }
@@ -197,5 +197,8 @@ const CLUSTER_TOKEN: Token = Token(0);
 const ASK_WAIT_MIN: Duration = Duration::from_millis(50);
 /// Longest wait before the next question while something is wrong.
 const ASK_WAIT_MAX: Duration = Duration::from_secs(1);
+/// The wait after what no further try can change, such as a wrong password: many in a row may lock an
+/// account.
+const LASTING_WAIT: Duration = Duration::from_secs(10);
 /// How old metadata may get.
 const AGE_MAX: Duration = Duration::from_secs(300);

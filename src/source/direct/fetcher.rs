@@ -100,9 +100,6 @@ impl Fetcher {
 
     /// Does all that can be done without waiting.
     pub(super) fn turn(&mut self, start: Start) {
-        if self.partitions.is_empty() {
-            return;
-        }
         match self.cluster.poll(self.poller.registry(), start) {
             Ok(true) => self.follow_leaders(start.now),
             Ok(false) => {}
@@ -123,10 +120,9 @@ impl Fetcher {
         let leaders = leaders.filter_map(|leader| leader.deadline(now));
         let retries = self.partitions.values();
         let retries = retries.filter_map(|partition| partition.retry_at.filter(|at| *at > now));
-        let cluster = (!self.partitions.is_empty()).then(|| self.cluster.deadline());
         let deadline = leaders
             .chain(retries)
-            .chain(cluster)
+            .chain([self.cluster.deadline()])
             .fold(until, Instant::min);
         self.poller.wait(now, deadline).map_err(DirectError::Poller)
     }

@@ -66,3 +66,10 @@ pub enum DirectError {
     #[error("cannot wait for sockets")]
     Poller(#[source] io::Error),
 }
+
+impl DirectError {
+    /// Whether trying again is in vain as long as the configuration stays as it is.
+    pub fn lasting(&self) -> bool {
+        matches!(self, Self::Connection(error) if error.fault.lasting())
+    }
+}

@@ -1,3 +1,5 @@
+//! Tests of questions for records and their answers.
+
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::fetch_response::{
     AbortedTransaction, EpochEndOffset, FetchableTopicResponse, PartitionData,

@@ -121,7 +121,6 @@ impl Fetcher {
             return;
         }
         if moved {
-            partition.leader = None;
             self.cluster.doubt(now);
         }
         // Leaders move; it is worth a word only if that takes long.

@@ -1,3 +1,5 @@
+//! Tests of fetching from a broker that misbehaves as it is told.
+
 use std::collections::BTreeMap;
 
 use std::time::Duration;
@@ -117,7 +119,7 @@ fn misdeed() -> impl Strategy<Value = Misdeed> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_a_broker_does_every_record_comes_once_and_in_order(

@@ -1,3 +1,5 @@
+//! Tests of what is handed out of fetched batches.
+
 use bytes::Bytes;
 
 use super::super::batch::tests::made::{Made, mend_crc, record};
