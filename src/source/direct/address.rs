@@ -109,7 +109,7 @@ impl BrokerAddress {
     }
 
     /// The socket addresses of the broker in the system's order, each once, at most
-    /// [`ADDRESSES_MAX`]. A literal answers at once; **a name waits for the system's
+    /// `ADDRESSES_MAX`. A literal answers at once; **a name waits for the system's
     /// resolver**, which has its own limits of time.
     ///
     /// # Errors

@@ -118,7 +118,7 @@ impl FetchAnswer {
     /// which stream a topic is; topics that it does not know are left out.
     ///
     /// # Errors
-    /// [`WireError`] when it is malformed, or names more than [`PARTITIONS_MAX`] partitions.
+    /// [`WireError`] when it is malformed, or names more than `PARTITIONS_MAX` partitions.
     pub fn read(
         body: &Bytes,
         version: i16,

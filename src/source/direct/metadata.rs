@@ -66,8 +66,8 @@ impl Metadata {
     /// Reads the body of an answer to version `version` of the question.
     ///
     /// # Errors
-    /// [`WireError`] when it is malformed, or names more than [`BROKERS_MAX`] brokers or
-    /// [`PARTITIONS_MAX`] partitions.
+    /// [`WireError`] when it is malformed, or names more than `BROKERS_MAX` brokers or
+    /// `PARTITIONS_MAX` partitions.
     pub fn read(body: &[u8], version: i16) -> Result<Self, WireError> {
         let wire = &mut Wire::new(body, version >= 9);
         let throttle_ms = u32::try_from(wire.int32()?).unwrap_or(0);
