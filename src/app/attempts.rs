@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::fetch::{FetchFailure, Fetched, fetch};
 use super::now;
 use crate::config::{FeedConfig, Origin};
+use crate::feeds::gate::write_json;
 use crate::model::EventTime;
 
 /// What became of the attempts to fetch one feed. All of it is unknown of a feed that is not fetched.
@@ -103,8 +104,7 @@ impl Attempts {
     pub fn keep(&self, feed: &FeedConfig) {
         let path = file(&feed.path);
         if let Err(error) = self.write(&path) {
-            let path = path.display();
-            tracing::warn!(feed = feed.name, %path, %error, "cannot keep when a feed was fetched");
+            tracing::warn!(feed = feed.name, %error, "cannot keep when a feed was fetched");
         }
     }
 
@@ -117,11 +117,8 @@ impl Attempts {
             failing_since: failing.map(|failing| failing.since.to_string()),
             failure: failing.map(|failing| failing.what.clone()),
         };
-        let unfinished = path.with_extension("unfinished");
-        let text = serde_json::to_vec_pretty(&written).map_err(io::Error::other)?;
         fs::create_dir_all(path.parent().unwrap_or_else(|| Path::new("")))?;
-        fs::write(&unfinished, text)?;
-        fs::rename(&unfinished, path)
+        write_json(path, &written)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::config::{FeedConfig, Origin, WebConfig, ZoneConfig};
 use crate::feeds::fetch::taxii::{self, TaxiiOptions, TaxiiState};
 use crate::feeds::fetch::web::{self, Validators, WebOptions};
 use crate::feeds::fetch::zone::{self, Transferred, TsigAlgorithm, TsigKey, ZoneOptions};
+use crate::feeds::gate::write_json;
 
 /// Most objects of a collection and most records of a zone.
 const ITEMS_MAX: u64 = 50_000_000;
@@ -207,11 +208,10 @@ fn beside(path: &Path) -> PathBuf {
 
 /// Keeps what is known, whole or not at all.
 fn remember(path: &Path, known: &Known) -> Result<(), FetchFailure> {
-    let unfinished = path.with_extension("unfinished");
-    let text = serde_json::to_vec(known).map_err(io::Error::other);
-    text.and_then(|text| fs::write(&unfinished, text))
-        .and_then(|()| fs::rename(&unfinished, path))
-        .map_err(|error| at(path, &error))
+    write_json(path, known).map_err(|error| FetchFailure {
+        what: format!("cannot write {error}"),
+        retry_after: None,
+    })
 }
 
 /// A failure of something at a path.

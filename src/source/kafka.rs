@@ -94,17 +94,11 @@ impl KafkaReader {
             // What was never read and has no number yet starts at its beginning.
             let mut offset = Offset::Beginning;
             if let Some((stream, wanted)) = wanted {
-                let (low, high) = self.membership.watermarks(topic, partition)?;
-                offset = Offset::Offset(wanted);
-                if !(low..=high).contains(&wanted) {
-                    offset = Offset::Offset(low);
-                    gaps.push(Gap {
-                        stream,
-                        partition,
-                        wanted,
-                        resumed: low,
-                    });
-                }
+                let place = (stream, partition);
+                let found = self.membership.place_to_go_on(topic, place, Some(wanted))?;
+                let (resumed, gap) = found;
+                offset = Offset::Offset(resumed);
+                gaps.extend(gap);
             }
             list.add_partition_offset(topic, partition, offset)
                 .map_err(|source| SourceError::kafka("cannot assign", source))?;

@@ -15,7 +15,7 @@ mod context;
 use context::{Context, Revocation};
 
 use super::client::consumer_config;
-use super::{CommitWait, KafkaReaderOptions, NextOffset, SourceError, Stream, StreamId};
+use super::{CommitWait, Gap, KafkaReaderOptions, NextOffset, SourceError, Stream, StreamId};
 
 /// How long one request to a broker may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -148,15 +148,32 @@ impl Membership {
         &self.consumer
     }
 
-    /// The first offset of a partition and its next.
+    /// Where to go on with a partition whose offset may be out of range: where it wanted to, if there
+    /// is such an offset, else at the earliest record that is left. What is gone is a gap.
     ///
     /// # Errors
     /// [`SourceError::Kafka`] when no broker answers in time.
-    pub(super) fn watermarks(
+    pub(super) fn place_to_go_on(
         &self,
         topic: &str,
-        partition: i32,
-    ) -> Result<(i64, i64), SourceError> {
+        (stream, partition): (StreamId, i32),
+        wanted: Option<i64>,
+    ) -> Result<(i64, Option<Gap>), SourceError> {
+        let (low, high) = self.watermarks(topic, partition)?;
+        let resumed = wanted.filter(|wanted| (low..=high).contains(wanted));
+        let resumed = resumed.unwrap_or(low);
+        let gone = wanted.filter(|wanted| *wanted != resumed);
+        let gap = gone.map(|wanted| Gap {
+            stream,
+            partition,
+            wanted,
+            resumed,
+        });
+        Ok((resumed, gap))
+    }
+
+    /// The first offset of a partition and its next.
+    fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), SourceError> {
         self.consumer
             .fetch_watermarks(topic, partition, REQUEST_TIMEOUT)
             .map_err(|source| {

@@ -46,7 +46,7 @@ pub use protect::{PopularError, known_to, known_to_all};
 pub use removed::{add as add_removed_rows, text as removed_text};
 pub use requests::{Action, REQUESTS_MAX, Request, TakenUp, take_up};
 pub use same::{SAME_ROWS_MIN, tell as tell_same};
-pub use store::{Copy, CopyFacts, Kept, Store};
+pub use store::{Copy, CopyFacts, Kept, Store, write as write_json};
 pub use subject::{Muted, Subject};
 pub use update::{Fresh, Known, Look, Looked, LookedAt, keep_of, update};
 

@@ -375,7 +375,10 @@ pub(super) fn checksum_of(path: &Path) -> io::Result<String> {
 }
 
 /// Writes a value as JSON, whole or not at all.
-pub(super) fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
+///
+/// # Errors
+/// What the system says, with the path.
+pub fn write<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     let text = serde_json::to_vec_pretty(value).map_err(io::Error::other)?;
     write_whole(path, &text)
 }

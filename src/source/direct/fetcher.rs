@@ -205,9 +205,9 @@ impl Fetcher {
         std::mem::take(&mut self.gaps)
     }
 
-    /// Notes a gap.
-    pub(super) fn note_gap(&mut self, gap: Gap) {
-        self.gaps.push(gap);
+    /// Notes gaps.
+    pub(super) fn note_gaps(&mut self, gaps: impl IntoIterator<Item = Gap>) {
+        self.gaps.extend(gaps);
     }
 
     /// What was done since the last call.

@@ -73,23 +73,14 @@ impl DirectReader {
         }
         self.repair_at = Some(now + REPAIR_EVERY);
         for (place, wanted) in lost {
-            let (stream, partition) = place;
-            let Some(found) = self.streams.get(usize::from(stream.0)) else {
+            let Some(found) = self.streams.get(usize::from(place.0.0)) else {
                 continue;
             };
-            let (low, high) = self.membership.watermarks(&found.topic, partition)?;
-            let resumed = match wanted {
-                Some(wanted) if (low..=high).contains(&wanted) => wanted,
-                Some(_) | None => low,
-            };
-            if let Some(wanted) = wanted.filter(|wanted| *wanted != resumed) {
-                self.fetcher.note_gap(Gap {
-                    stream,
-                    partition,
-                    wanted,
-                    resumed,
-                });
-            }
+            let found = self
+                .membership
+                .place_to_go_on(&found.topic, place, wanted)?;
+            let (resumed, gap) = found;
+            self.fetcher.note_gaps(gap);
             self.fetcher.go_to(place, resumed);
         }
         self.repair_at = None;

@@ -143,6 +143,15 @@ proptest! {
 }
 
 #[test]
+fn a_refusal_that_passes_is_asked_again_though_nobody_else_leads() {
+    let broker = LogBroker::new([(0, log(5))].into());
+    broker.state().misdeeds.push_back(Misdeed::Code(6));
+    let mut reading = Reading::of(&broker, &[]);
+    reading.until(15, 100);
+    assert_eq!(reading.offsets[&0], below(15));
+}
+
+#[test]
 fn a_broker_that_falls_silent_is_left_and_asked_anew() {
     let broker = LogBroker::new([(0, log(5))].into());
     broker.state().misdeeds.push_back(Misdeed::Silence);
@@ -254,6 +263,16 @@ fn no_more_is_asked_for_than_there_is_room_and_no_partition_is_starved() {
         ],
     );
     let mut most = 0;
+    // Nothing is handed out at first, so that the room is filled however fast the broker is.
+    let filled = Instant::now() + Duration::from_millis(300);
+    while most <= budget / 4 || Instant::now() < filled {
+        assert!(Instant::now() < reading.limit, "only {most}");
+        reading.fetcher.turn(start());
+        let now = Instant::now();
+        let until = now + Duration::from_millis(20);
+        reading.fetcher.wait(now, until).unwrap();
+        most = most.max(reading.fetcher.queue.bytes());
+    }
     while reading.offsets.values().map(Vec::len).sum::<usize>() < 64 * 20 {
         reading.step(3);
         most = most.max(reading.fetcher.queue.bytes());
