@@ -1,4 +1,4 @@
-//! `gannet bench decode` and `gannet bench pipeline` from end to end with the real binary: what
+//! `gannet bench decode`, `gannet bench pipeline` and `gannet bench kafka` from end to end with the real binary: what
 //! they measure, that the answers are checked, and what they refuse.
 
 use std::path::Path;
@@ -197,5 +197,46 @@ fn what_cannot_be_meant_and_what_cannot_be_done_are_told() {
             ran.err
         );
         assert!(ran.out.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn the_whole_job_on_a_topic_is_measured_beside_the_bare_reading_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let rows = rows(
+        directory.path(),
+        "bench kafka --embedded --events 4000 --turns 3 --indicators 1000 --prefixes 100 \
+         --hit-share 0.01 --codec lz4 --rate 0.1 --seconds 1 --json",
+    );
+    let engines = ["gannet", "direct-drain", "drain", "gannet"];
+    assert_eq!(column(&rows, "engine"), engines);
+    let benches = ["kafka", "kafka", "kafka", "kafka-latency"];
+    assert_eq!(column(&rows, "bench"), benches);
+    assert_eq!(column(&rows, "codec"), ["lz4"; 4]);
+    for row in &rows[..3] {
+        assert!(row["records_per_second"].as_f64() > Some(0.0), "{row}");
+        assert!(row["cpu_ns_per_record"].as_f64() > Some(0.0), "{row}");
+        assert!(row["ops"].as_u64() >= Some(4000), "{row}");
+    }
+    let latency = &rows[3];
+    let [p50, p99, p999] = ["latency_ms_p50", "latency_ms_p99", "latency_ms_p999"]
+        .map(|name| latency[name].as_f64().unwrap());
+    assert!(0.0 < p50 && p50 <= p99 && p99 <= p999, "{latency}");
+    assert!(latency["ops"].as_u64() > Some(0), "{latency}");
+}
+
+#[test]
+fn a_topic_that_cannot_be_measured_is_refused_in_words() {
+    let directory = tempfile::tempdir().unwrap();
+    for (line, code, said) in [
+        ("bench kafka", 2, "--brokers"),
+        ("bench kafka --embedded", 2, "has room for 20000 events"),
+        ("bench kafka --embedded --codec brotli", 2, "brotli"),
+        ("bench kafka --embedded --events 0", 2, "above 0"),
+    ] {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let ran = gannet(directory.path(), &arguments);
+        assert_eq!(ran.code, code, "{line}: {}", ran.err);
+        assert!(ran.err.contains(said), "{line}: {}", ran.err);
     }
 }

@@ -3,19 +3,19 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use super::records::{refusal, step_text};
+use super::records::{made, made_snapshot, refusal, step_text, workload};
 use super::{Told, above_zero, tell, turns, with_progress};
 use crate::cli::{Outcome, Usage};
 use crate::config::ClusterConfig;
 use crate::lab::EmbeddedBroker;
 use crate::lab::bench::kafka::{
-    Compression, KafkaOptions, LatencyOptions, MadeTopic, TopicOptions, kafka, latency,
+    Compression, Host, KafkaOptions, LatencyOptions, MadeTopic, TopicOptions, kafka, latency,
 };
 use crate::lab::bench::{
     FeedOptions, MadeFeed, ResultRow, Settings, Traffic, TrafficOptions, Workload,
 };
 use crate::model::Named;
-use crate::snapshot::BuildOptions;
+use crate::snapshot::{BuildOptions, Publisher};
 
 /// The arguments of `gannet bench kafka`.
 #[derive(clap::Args)]
@@ -29,7 +29,8 @@ pub(super) struct Arguments {
     embedded: bool,
 
     /// A property of librdkafka, such as security.protocol=ssl. Repeatable.
-    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property)]
+    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property,
+        conflicts_with = "embedded")]
     properties: Vec<(String, String)>,
 
     /// What is sent: see `bench pipeline`.
@@ -99,20 +100,20 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         true => Some(EmbeddedBroker::start()?),
         false => None,
     };
-    let mut cluster = match (&embedded, &arguments.brokers) {
-        (Some(broker), _) => broker.cluster(),
-        (None, brokers) => ClusterConfig::new(brokers.clone().unwrap_or_default()),
-    };
+    let mut cluster = ClusterConfig::new(arguments.brokers.clone().unwrap_or_default());
     cluster.properties.extend(arguments.properties.clone());
-    let rows = with_progress(|progress| arguments.measure(&cluster, progress))?;
+    let host = embedded
+        .as_ref()
+        .map_or(Host::Kafka(&cluster), Host::Embedded);
+    let rows = with_progress(|progress| arguments.measure(host, progress))?;
     tell(&arguments.told, started, rows)
 }
 
 impl Arguments {
-    /// Measures on `cluster`.
+    /// Measures on `host`.
     fn measure(
         &self,
-        cluster: &ClusterConfig,
+        host: Host<'_>,
         progress: &mut dyn FnMut(&str),
     ) -> anyhow::Result<Vec<ResultRow>> {
         progress("making records");
@@ -123,9 +124,11 @@ impl Arguments {
         };
         let feed = MadeFeed::new(feed).map_err(refusal)?;
         let traffic = self.traffic(&feed)?;
-        let snapshot = || feed.snapshot(BuildOptions::default());
+        progress("building the snapshot");
+        let snapshots = Publisher::new(made_snapshot(&feed, BuildOptions::default())?);
+        let snapshots = snapshots.reader();
         progress("filling the topic");
-        let topic = MadeTopic::make(cluster, &traffic, self.topic(self.events as u64))?;
+        let topic = MadeTopic::make(host, &traffic, self.topic(self.events as u64))?;
         let options = KafkaOptions {
             workers: self.workers,
             settings: Settings {
@@ -137,7 +140,7 @@ impl Arguments {
         let mut rows = kafka(
             &topic,
             &traffic,
-            snapshot()?,
+            &snapshots,
             &options,
             &mut |engine, step| {
                 progress(&step_text(name, engine, step));
@@ -149,13 +152,13 @@ impl Arguments {
         let most = rows.first().and_then(|row| row.records_per_second);
         if let (Some(share), Some(most)) = (self.rate, most) {
             progress("holding a rate");
-            let topic = MadeTopic::make(cluster, &traffic, self.topic(0))?;
+            let topic = MadeTopic::make(host, &traffic, self.topic(0))?;
             let options = LatencyOptions {
                 rate: most * share,
                 lasts: Duration::from_secs(self.seconds),
                 workers: self.workers,
             };
-            let found = latency(&topic, &traffic, snapshot()?, options)
+            let found = latency(&topic, &traffic, &snapshots, options)
                 .map_err(|error| anyhow::anyhow!("cannot hold the rate: {error}"))?;
             rows.push(ResultRow {
                 bench: "kafka-latency".to_owned(),
@@ -189,7 +192,7 @@ impl Arguments {
         if let Some(events) = self.events_per_record {
             options.events_per_record = events;
         }
-        Traffic::make(&options, feed).map_err(refusal)
+        made(&options, feed)
     }
 
     /// A topic for `events`.
@@ -211,11 +214,6 @@ fn property(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         Some(_) | None => Err("write it as NAME=VALUE".to_owned()),
     }
-}
-
-/// The workload that `text` names.
-fn workload(text: &str) -> Result<Workload, String> {
-    Workload::from_name(text).map_err(|error| error.to_string())
 }
 
 /// The compression that `text` names.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::records::{
-    RecordArguments, Source, memory_for, read, refusal, step_text, tell_left_out,
+    RecordArguments, Source, made_snapshot, read, refusal, step_text, tell_left_out,
 };
 use super::{Told, tell, with_progress};
 use crate::cli::feed_options::{FeedArguments, load_feeds};
@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         let feed = feed.map_err(refusal)?;
         let snapshot = match &own {
             Some(feeds) => load_feeds(feeds, arguments.feeds.build_options())?.snapshot,
-            None => made_snapshot(&feed, arguments)?,
+            None => made_snapshot(&feed, arguments.feeds.build_options())?,
         };
         let judged_by = Judge {
             snapshot: &snapshot,
@@ -172,20 +172,6 @@ impl Judge<'_> {
         }
     }
 }
-
-/// The snapshot of the made feed.
-fn made_snapshot(feed: &MadeFeed, arguments: &Arguments) -> anyhow::Result<Snapshot> {
-    let needed =
-        u64::from(arguments.indicators) * NAME_BYTES + u64::from(arguments.prefixes) * PREFIX_BYTES;
-    memory_for("a feed of this size", needed)?;
-    Ok(feed.snapshot(arguments.feeds.build_options())?)
-}
-
-/// Memory that a listed name takes while the snapshot is built, about.
-const NAME_BYTES: u64 = 400;
-
-/// The same for a prefix.
-const PREFIX_BYTES: u64 = 200;
 
 /// The share that `text` says.
 pub(super) fn share(text: &str) -> Result<f64, String> {

@@ -10,10 +10,11 @@ use crate::cli::Usage;
 use crate::cli::feed_options::file_input;
 use crate::cli::terminal::{self, thousands};
 use crate::lab::bench::{
-    BenchError, MadeFeed, Settings, Step, Traffic, TrafficError, TrafficOptions, WORKING_SET_BYTES,
-    Workload, memory_available, refuse_beyond_memory,
+    BenchError, FeedOptions, MadeFeed, Settings, Step, Traffic, TrafficError, TrafficOptions,
+    WORKING_SET_BYTES, Workload, memory_available, refuse_beyond_memory,
 };
 use crate::model::Named;
+use crate::snapshot::{BuildOptions, Snapshot};
 use crate::source::FileInput;
 
 /// Records on a command line.
@@ -97,17 +98,44 @@ impl RecordArguments {
         feed: &MadeFeed,
         hit_share: f64,
     ) -> anyhow::Result<Traffic> {
-        let needed = self.events().saturating_mul(EVENT_BYTES).min(MADE_BYTES);
-        memory_for("made records", needed)?;
         let options = TrafficOptions {
             events: self.events(),
             hit_share,
             seed: self.seed,
             ..TrafficOptions::new(workload)
         };
-        Traffic::make(&options, feed).map_err(refusal)
+        made(&options, feed)
     }
 }
+
+/// Made records on `feed`.
+///
+/// # Errors
+/// [`Usage`] when the sizes cannot be meant, else why there is no memory.
+pub(super) fn made(options: &TrafficOptions, feed: &MadeFeed) -> anyhow::Result<Traffic> {
+    let needed = options.events.saturating_mul(EVENT_BYTES).min(MADE_BYTES);
+    memory_for("made records", needed)?;
+    Traffic::make(options, feed).map_err(refusal)
+}
+
+/// The snapshot of the made feed.
+///
+/// # Errors
+/// Why it cannot be built, mostly that there is no memory.
+pub(super) fn made_snapshot(feed: &MadeFeed, options: BuildOptions) -> anyhow::Result<Snapshot> {
+    let FeedOptions {
+        names, prefixes, ..
+    } = feed.options();
+    let needed = u64::from(names) * NAME_BYTES + u64::from(prefixes) * PREFIX_BYTES;
+    memory_for("a feed of this size", needed)?;
+    Ok(feed.snapshot(options)?)
+}
+
+/// Memory that a listed name takes while the snapshot is built, about.
+const NAME_BYTES: u64 = 400;
+
+/// The same for a prefix.
+const PREFIX_BYTES: u64 = 200;
 
 /// The records of a file: whole, or its first part if it is large.
 ///
@@ -178,6 +206,6 @@ const MADE_BYTES: u64 = 2 * WORKING_SET_BYTES as u64;
 const EVENT_BYTES: u64 = 4096;
 
 /// The workload that `text` names.
-fn workload(text: &str) -> Result<Workload, String> {
+pub(super) fn workload(text: &str) -> Result<Workload, String> {
     Workload::from_name(text).map_err(|error| error.to_string())
 }

@@ -6,7 +6,6 @@
 )]
 
 use std::ptr::NonNull;
-use std::time::Instant;
 
 use rdkafka::bindings::{
     rd_kafka_consume_batch_queue, rd_kafka_message_destroy, rd_kafka_message_t,
@@ -16,8 +15,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
+use super::drained;
 use super::topic::MadeTopic;
-use super::{PATIENCE, stuck};
 use crate::lab::bench::harness::{Clock, TurnError, Work};
 use crate::source::consumer_config;
 
@@ -32,27 +31,7 @@ pub(super) fn turn(topic: &MadeTopic, clock: &mut Clock<'_>) -> Result<Work, Tur
     }
     consumer.assign(&list)?;
     let mut queue = Queue::of(&consumer).ok_or("the consumer has no queue")?;
-    let (mut records, mut bytes) = (0, 0);
-    let mut last = Instant::now();
-    while records < topic.records() {
-        let (count, len) = queue.take();
-        if count > 0 && records == 0 {
-            clock.start();
-        }
-        records += count;
-        bytes += len;
-        if count > 0 {
-            last = Instant::now();
-        } else if last.elapsed() > PATIENCE {
-            return Err(stuck(records, topic).into());
-        }
-    }
-    clock.stop();
-    Ok(Work {
-        ops: records,
-        bytes,
-        answers: Some(bytes),
-    })
+    drained(topic, clock, || Ok(queue.take()))
 }
 
 /// The queue of a consumer, and room for messages.

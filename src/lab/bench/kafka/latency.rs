@@ -5,8 +5,8 @@
 //! was sent: a generator or a broker that stands still makes all that wait behind it late, as it
 //! is for whoever waits for the hits (no coordinated omission).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,15 +16,14 @@ use rdkafka::producer::Producer as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde::Deserialize;
 
-use super::stage::worker_options;
+use super::stage::Job;
 use super::topic::MadeTopic;
-use super::{PATIENCE, reader_options, stuck};
+use super::{PATIENCE, TurnFault};
 use crate::lab::bench::harness::TurnError;
 use crate::lab::bench::traffic::{Traffic, orientation};
-use crate::pipeline::{Worker, WorkerOutput};
-use crate::sink::KafkaSink;
-use crate::snapshot::{Publisher, Snapshot};
-use crate::source::{KafkaReaderOptions, consumer_config, open};
+use crate::pipeline::WorkerOutput;
+use crate::snapshot::SnapshotReader;
+use crate::source::consumer_config;
 
 /// At which rate, for how long, by how many.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,48 +60,39 @@ pub struct LatencyResult {
 pub fn latency(
     topic: &MadeTopic,
     traffic: &Traffic,
-    snapshot: Snapshot,
+    snapshots: &SnapshotReader,
     options: LatencyOptions,
 ) -> Result<LatencyResult, TurnError> {
-    let publisher = Publisher::new(snapshot);
     let (stop, ready) = (AtomicBool::new(false), AtomicBool::new(false));
     let orientation = Arc::new(orientation());
-    let failed = Mutex::new(None);
     thread::scope(|scope| {
-        for member in 0..options.workers {
-            let (snapshots, orientation) = (publisher.reader(), &orientation);
-            let (stop, ready, failed) = (&stop, &ready, &failed);
+        let workers = (0..options.workers).map(|member| {
+            let job = Job {
+                topic,
+                group: topic.group("latency", 0),
+                member,
+                snapshots: snapshots.clone(),
+                orientation: Arc::clone(&orientation),
+            };
+            let (stop, ready) = (&stop, &ready);
             scope.spawn(move || {
-                let group = topic.group("latency", 0);
-                let reader = KafkaReaderOptions {
-                    member,
-                    ..reader_options(topic, topic.cluster(), &group)
-                };
-                let work = || -> Result<usize, TurnError> {
-                    let sink = KafkaSink::open(topic.cluster())?;
-                    let reader = open(&reader)?;
-                    let told = worker_options(topic, orientation);
-                    let worker = Worker::new(reader, sink, snapshots.clone(), told);
-                    let left = worker.run(stop, &mut |output| {
-                        if matches!(output, WorkerOutput::State { assigned: 1.., .. }) {
-                            ready.store(true, Ordering::Relaxed);
-                        }
-                    })?;
-                    Ok(left)
-                };
-                if let Err(error) = work() {
-                    let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                    *failed = Some(error.to_string());
-                    stop.store(true, Ordering::Relaxed);
-                }
-            });
-        }
+                let ended = job.run(stop, &mut |output| {
+                    if matches!(output, WorkerOutput::State { assigned: 1.., .. }) {
+                        ready.store(true, Ordering::Relaxed);
+                    }
+                });
+                // Without one of them the others need not go on.
+                let ended = ended.inspect_err(|_| stop.store(true, Ordering::Relaxed));
+                ended.map_err(|error| error.to_string())
+            })
+        });
+        let workers: Vec<_> = workers.collect();
         let measured = measure(topic, traffic, options, (&stop, &ready));
         stop.store(true, Ordering::Relaxed);
-        match failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(error) => Err(error.into()),
-            None => measured,
+        for worker in workers {
+            worker.join().map_err(|_| "a worker panicked")??;
         }
+        measured
     })
 }
 
@@ -133,33 +123,29 @@ fn measure(
         step: Duration::from_secs_f64(1.0 / options.rate.max(1.0)),
         partitions: topic.options().partitions,
     };
-    let sent = Mutex::new(None);
     thread::scope(|scope| {
         let generator = scope.spawn(|| {
-            let done = send(topic, traffic, schedule, walks);
-            let told = done.as_ref().map(|sent| (sent.records, sent.hits)).ok();
-            *sent.lock().unwrap_or_else(PoisonError::into_inner) = told;
-            done.map_err(|error| error.to_string())
+            let sent = send(topic, traffic, schedule, walks);
+            sent.map_err(|error| error.to_string())
         });
         let mut waits = Vec::new();
-        let mut last = Instant::now();
-        loop {
-            let message = tap.poll(Duration::from_millis(5));
-            if let Some(Ok(message)) = message {
-                waits.extend(schedule.wait_of(message.payload().unwrap_or_default()));
-                last = Instant::now();
-            }
-            let known = *sent.lock().unwrap_or_else(PoisonError::into_inner);
-            match known {
-                Some((_, hits)) if waits.len() as u64 >= hits => break,
-                Some((records, _)) if last.elapsed() > PATIENCE => {
-                    return Err(stuck(records, topic).into());
-                }
-                Some(_) | None if generator.is_finished() && known.is_none() => break,
-                Some(_) | None => {}
-            }
+        while !generator.is_finished() {
+            waits.extend(next_wait(&tap, schedule));
         }
         let sent = generator.join().map_err(|_| "the generator panicked")??;
+        let mut last = Instant::now();
+        while (waits.len() as u64) < sent.hits {
+            if let Some(wait) = next_wait(&tap, schedule) {
+                waits.push(wait);
+                last = Instant::now();
+            } else if last.elapsed() > PATIENCE {
+                let found = TurnFault::Hits {
+                    found: waits.len() as u64,
+                    planted: sent.hits,
+                };
+                return Err(found.into());
+            }
+        }
         waits.sort_by(f64::total_cmp);
         Ok(LatencyResult {
             records: sent.records,
@@ -170,6 +156,12 @@ fn measure(
             p999_ms: quantile(&waits, 0.999),
         })
     })
+}
+
+/// How long the next hit took, if one comes soon.
+fn next_wait(tap: &BaseConsumer, schedule: Schedule) -> Option<f64> {
+    let message = tap.poll(Duration::from_millis(5))?.ok()?;
+    schedule.wait_of(message.payload().unwrap_or_default())
 }
 
 /// What was sent.

@@ -15,19 +15,19 @@ mod topic;
 use std::time::{Duration, Instant};
 
 use self::stage::Stage;
-use super::harness::{BenchError, Contender, Settings, Step, TurnError, Work, run};
+use super::harness::{BenchError, Clock, Contender, Settings, Step, TurnError, Work, run};
 use super::result::ResultRow;
 use super::traffic::Traffic;
 use crate::config::{ClusterConfig, KafkaConfig, ReaderChoice, Start};
 use crate::model::Named as _;
-use crate::snapshot::Snapshot;
+use crate::snapshot::SnapshotReader;
 use crate::source::{
     KafkaReaderOptions, Progress, ReadLimits, RecordReader as _, Stream, direct::DirectReader,
     direct_settings,
 };
 
 pub use latency::{LatencyOptions, LatencyResult, latency};
-pub use topic::{Compression, MadeTopic, TopicError, TopicOptions};
+pub use topic::{Compression, Host, MadeTopic, TopicError, TopicOptions};
 
 /// How reading is measured.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ pub enum TurnFault {
     Unfit(String),
 }
 
-/// Measures reading `topic`, which was made of `traffic`, and the whole job on it with `snapshot`. A
+/// Measures reading `topic`, which was made of `traffic`, and the whole job on it with `snapshots`. A
 /// row for each contender; ratios are to `gannet`.
 ///
 /// # Errors
@@ -73,12 +73,12 @@ pub enum TurnFault {
 pub fn kafka(
     topic: &MadeTopic,
     traffic: &Traffic,
-    snapshot: Snapshot,
+    snapshots: &SnapshotReader,
     options: &KafkaOptions,
     progress: &mut dyn FnMut(&str, Step),
 ) -> Result<Vec<ResultRow>, BenchError> {
-    let indicators = snapshot.indicators();
-    let stage = Stage::new(topic, traffic, snapshot, options.workers);
+    let indicators = snapshots.clone().current().indicators();
+    let stage = Stage::new(topic, traffic, snapshots, options.workers);
     let truth = traffic.truth();
     let mut contenders = [
         Contender::with_clock("gannet", |turn, clock| stage.turn(turn, clock)),
@@ -127,11 +127,7 @@ fn reader_options(topic: &MadeTopic, cluster: &ClusterConfig, group: &str) -> Ka
 }
 
 /// Reads the topic with our own reader and does nothing with it.
-fn direct_drain(
-    topic: &MadeTopic,
-    turn: usize,
-    clock: &mut super::harness::Clock<'_>,
-) -> Result<Work, TurnError> {
+fn direct_drain(topic: &MadeTopic, turn: usize, clock: &mut Clock<'_>) -> Result<Work, TurnError> {
     let cluster = topic.cluster();
     let settings = direct_settings(cluster).map_err(|error| TurnFault::Unfit(error.to_string()))?;
     let options = reader_options(topic, cluster, &topic.group("direct", turn));
@@ -140,26 +136,41 @@ fn direct_drain(
         records_max: READ_RECORDS,
         wait: Duration::from_millis(100),
     };
-    let (mut records, mut bytes) = (0_u64, 0_u64);
-    let mut last = Instant::now();
-    while records < topic.records() {
-        let before = records;
+    drained(topic, clock, || {
+        let (mut records, mut bytes) = (0, 0);
         let progress = reader.read(limits, &mut |batch| {
-            if records == 0 {
-                clock.start();
-            }
-            records += batch.len() as u64;
+            records = batch.len() as u64;
             let values = batch.iter().filter_map(|record| record.value);
-            bytes += values.map(|value| value.len() as u64).sum::<u64>();
+            bytes = values.map(|value| value.len() as u64).sum();
         })?;
         if matches!(progress, Progress::Revoking | Progress::Lost) {
             reader.release()?;
         }
-        if records > before {
+        Ok((records, bytes))
+    })
+}
+
+/// Takes records until the topic was read: `take` says how many it took, and the bytes of their
+/// values.
+fn drained(
+    topic: &MadeTopic,
+    clock: &mut Clock<'_>,
+    mut take: impl FnMut() -> Result<(u64, u64), TurnError>,
+) -> Result<Work, TurnError> {
+    let (mut records, mut bytes) = (0, 0);
+    let mut last = Instant::now();
+    while records < topic.records() {
+        let (more, len) = take()?;
+        if more > 0 {
+            if records == 0 {
+                clock.start();
+            }
             last = Instant::now();
         } else if last.elapsed() > PATIENCE {
             return Err(stuck(records, topic).into());
         }
+        records += more;
+        bytes += len;
     }
     clock.stop();
     Ok(Work {

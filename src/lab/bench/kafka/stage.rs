@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
 use super::topic::MadeTopic;
@@ -15,7 +15,7 @@ use crate::lab::bench::traffic::{Traffic, orientation};
 use crate::model::{EventTime, OutputFormat};
 use crate::pipeline::{Worker, WorkerOptions, WorkerOutput};
 use crate::sink::KafkaSink;
-use crate::snapshot::{Publisher, Snapshot};
+use crate::snapshot::SnapshotReader;
 use crate::source::{KafkaReaderOptions, open};
 
 /// What all turns have in common.
@@ -25,7 +25,7 @@ pub(super) struct Stage<'a> {
     planted: u64,
     /// Bytes of the values of its records.
     bytes: u64,
-    publisher: Publisher,
+    snapshots: SnapshotReader,
     workers: usize,
     orientation: Arc<Orientation>,
 }
@@ -47,14 +47,14 @@ impl<'a> Stage<'a> {
     pub(super) fn new(
         topic: &'a MadeTopic,
         traffic: &Traffic,
-        snapshot: Snapshot,
+        snapshots: &SnapshotReader,
         workers: usize,
     ) -> Self {
         Self {
             topic,
             planted: traffic.truth().hits * topic.walks(),
             bytes: traffic.bytes() as u64 * topic.walks(),
-            publisher: Publisher::new(snapshot),
+            snapshots: snapshots.clone(),
             workers,
             orientation: Arc::new(orientation()),
         }
@@ -67,8 +67,19 @@ impl<'a> Stage<'a> {
         thread::scope(|scope| {
             for member in 0..self.workers {
                 let (sender, stop) = (sender.clone(), &stop);
+                let job = Job {
+                    topic: self.topic,
+                    group: self.topic.group("gannet", turn),
+                    member,
+                    snapshots: self.snapshots.clone(),
+                    orientation: Arc::clone(&self.orientation),
+                };
                 scope.spawn(move || {
-                    let ended = self.work(turn, member, stop, &sender);
+                    let ended = job.run(stop, &mut |output| {
+                        if let Some(said) = Said::of(&output) {
+                            let _ = sender.send(said);
+                        }
+                    });
                     let ended = ended.map_err(|error| error.to_string());
                     let _ = sender.send(Said::Ended(ended));
                 });
@@ -129,61 +140,64 @@ impl<'a> Stage<'a> {
             answers: Some(self.bytes),
         })
     }
+}
 
-    /// One worker.
-    fn work(
-        &self,
-        turn: usize,
-        member: usize,
-        stop: &AtomicBool,
-        sender: &Sender<Said>,
-    ) -> Result<usize, TurnError> {
-        let group = self.topic.group("gannet", turn);
-        let reader = KafkaReaderOptions {
-            member,
-            ..reader_options(self.topic, self.topic.cluster(), &group)
-        };
-        let sink = KafkaSink::open(self.topic.cluster())?;
-        let worker = Worker::new(
-            open(&reader)?,
-            sink,
-            self.publisher.reader(),
-            worker_options(self.topic, &self.orientation),
-        );
-        let left = worker.run(stop, &mut |output| {
-            let said = match output {
-                WorkerOutput::Batch { stats, .. } => {
-                    let streams = stats.streams.iter();
-                    Said::Records(streams.map(|stream| stream.records).sum())
-                }
-                WorkerOutput::Acknowledged { done, .. } => Said::Acknowledged(done),
-                WorkerOutput::Committed { done: true } => Said::Committed,
-                WorkerOutput::Committed { done: false }
-                | WorkerOutput::Revoked { .. }
-                | WorkerOutput::Gap(_)
-                | WorkerOutput::State { .. }
-                | WorkerOutput::Noticed(_)
-                | WorkerOutput::ReadFailed(_) => return,
-            };
-            let _ = sender.send(said);
-        })?;
-        Ok(left)
+impl Said {
+    /// What is told of a report, if it counts.
+    fn of(output: &WorkerOutput<'_>) -> Option<Self> {
+        match output {
+            WorkerOutput::Batch { stats, .. } => {
+                let streams = stats.streams.iter();
+                Some(Self::Records(streams.map(|stream| stream.records).sum()))
+            }
+            WorkerOutput::Acknowledged { done, .. } => Some(Self::Acknowledged(*done)),
+            WorkerOutput::Committed { done: true } => Some(Self::Committed),
+            WorkerOutput::Committed { done: false }
+            | WorkerOutput::Revoked { .. }
+            | WorkerOutput::Gap(_)
+            | WorkerOutput::State { .. }
+            | WorkerOutput::Noticed(_)
+            | WorkerOutput::ReadFailed(_) => None,
+        }
     }
 }
 
-/// How workers work, as in the daemon.
-pub(super) fn worker_options(topic: &MadeTopic, orientation: &Arc<Orientation>) -> WorkerOptions {
-    WorkerOptions {
-        workers: WorkersConfig::default(),
-        hits: TopicConfig {
-            topic: topic.hits().to_owned(),
-            format: OutputFormat::Json,
-        },
-        dead: DeadConfig::default(),
-        cluster: "bench".to_owned(),
-        orientation: Arc::clone(orientation),
-        commits: true,
-        watches: true,
-        now: || EventTime::from_nanos(1_767_226_000_000_000_000),
+/// One worker on a topic, as in the daemon.
+pub(super) struct Job<'a> {
+    pub(super) topic: &'a MadeTopic,
+    pub(super) group: String,
+    pub(super) member: usize,
+    pub(super) snapshots: SnapshotReader,
+    pub(super) orientation: Arc<Orientation>,
+}
+
+impl Job<'_> {
+    /// Works until `stop` is set; how many messages were left unacknowledged.
+    pub(super) fn run(
+        self,
+        stop: &AtomicBool,
+        report: &mut dyn FnMut(WorkerOutput<'_>),
+    ) -> Result<usize, TurnError> {
+        let cluster = self.topic.cluster();
+        let reader = KafkaReaderOptions {
+            member: self.member,
+            ..reader_options(self.topic, cluster, &self.group)
+        };
+        let options = WorkerOptions {
+            workers: WorkersConfig::default(),
+            hits: TopicConfig {
+                topic: self.topic.hits().to_owned(),
+                format: OutputFormat::Json,
+            },
+            dead: DeadConfig::default(),
+            cluster: "bench".to_owned(),
+            orientation: self.orientation,
+            commits: true,
+            watches: true,
+            now: || EventTime::from_nanos(1_767_226_000_000_000_000),
+        };
+        let sink = KafkaSink::open(cluster)?;
+        let worker = Worker::new(open(&reader)?, sink, self.snapshots, options);
+        Ok(worker.run(stop, report)?)
     }
 }

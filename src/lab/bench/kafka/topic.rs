@@ -11,6 +11,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use super::super::traffic::Traffic;
 use crate::config::ClusterConfig;
+use crate::lab::broker::{BrokerError, EmbeddedBroker};
 use crate::model::{EventFormat, Named};
 use crate::source::consumer_config;
 
@@ -61,14 +62,29 @@ pub enum TopicError {
         /// The library's own words.
         source: KafkaError,
     },
+    /// The embedded broker refused.
+    #[error(transparent)]
+    Embedded(#[from] BrokerError),
     /// The system has no runtime for us.
     #[error("cannot wait for brokers")]
     Runtime(#[source] std::io::Error),
 }
 
+/// Where a topic is made.
+#[derive(Clone, Copy)]
+pub enum Host<'a> {
+    /// On a Kafka.
+    Kafka(&'a ClusterConfig),
+    /// On the embedded broker, which lets nobody administer it from outside, and goes with all that it
+    /// has.
+    Embedded(&'a EmbeddedBroker),
+}
+
 /// A topic of made records and one for hits. Both are deleted when it is dropped.
 pub struct MadeTopic {
     cluster: ClusterConfig,
+    /// Whether it has to be deleted.
+    stays: bool,
     name: String,
     hits: String,
     format: EventFormat,
@@ -83,7 +99,7 @@ impl MadeTopic {
     /// # Errors
     /// [`TopicError`] when the broker does not take them.
     pub fn make(
-        cluster: &ClusterConfig,
+        host: Host<'_>,
         traffic: &Traffic,
         options: TopicOptions,
     ) -> Result<Self, TopicError> {
@@ -92,7 +108,11 @@ impl MadeTopic {
         let name = format!("gannet-bench-{}-{number}", std::process::id());
         let walks = traffic.walks(options.events);
         let topic = Self {
-            cluster: cluster.clone(),
+            cluster: match host {
+                Host::Kafka(cluster) => cluster.clone(),
+                Host::Embedded(broker) => broker.cluster(),
+            },
+            stays: matches!(host, Host::Kafka(_)),
             hits: format!("{name}-hits"),
             name,
             format: traffic.format(),
@@ -100,7 +120,13 @@ impl MadeTopic {
             records: traffic.len() as u64 * walks,
             walks,
         };
-        topic.create()?;
+        match host {
+            Host::Kafka(_) => topic.create()?,
+            Host::Embedded(broker) => {
+                broker.create_topic(&topic.name, options.partitions)?;
+                broker.create_topic(&topic.hits, options.partitions)?;
+            }
+        }
         if options.events > 0 {
             topic.fill(traffic)?;
         }
@@ -249,6 +275,9 @@ impl MadeTopic {
 
 impl Drop for MadeTopic {
     fn drop(&mut self) {
+        if !self.stays {
+            return;
+        }
         let topics = [self.name.as_str(), self.hits.as_str()];
         let deleted = self.administer("delete", async |admin| {
             admin.delete_topics(&topics, &AdminOptions::new()).await
