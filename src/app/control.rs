@@ -292,16 +292,18 @@ impl Control {
             // A member of its own group takes no partitions from those who do the work.
             kafka.group.push_str(".dry-run");
         }
+        let workers = self.config.workers;
         MatchStageOptions {
             reader: KafkaReaderOptions {
                 kafka,
                 member: 0,
                 streams: streams.into(),
                 starts,
+                fetch_thread: self.config.kafka.fetch_thread.applies(workers.threads),
             },
             output: (!self.options.dry_run).then(|| self.config.output.clone()),
             worker: WorkerOptions {
-                workers: self.config.workers,
+                workers,
                 hits: self.config.hits.clone(),
                 dead: self.config.dead.clone(),
                 cluster: cluster.to_owned(),

@@ -9,9 +9,9 @@ use std::time::Duration;
 use crate::model::{FeedFormat, OutputFormat, Role};
 
 use super::{
-    ChangeLimits, ClusterConfig, CsvColumns, DeadConfig, EpisodesConfig, FeedConfig, HttpConfig,
-    IdentifyConfig, KafkaConfig, LeaseSource, LogConfig, Origin, ReaderChoice, TopicConfig,
-    WorkersConfig,
+    ChangeLimits, ClusterConfig, CsvColumns, DeadConfig, EpisodesConfig, FeedConfig, FetchThread,
+    HttpConfig, IdentifyConfig, KafkaConfig, LeaseSource, LogConfig, Origin, ReaderChoice,
+    TopicConfig, WorkersConfig,
 };
 
 /// How long the broker waits for a silent member.
@@ -38,8 +38,25 @@ impl KafkaConfig {
             instance: None,
             session_timeout: SESSION_TIMEOUT,
             reader: ReaderChoice::Auto,
+            fetch_thread: FetchThread::Auto,
         }
     }
+}
+
+impl FetchThread {
+    /// Whether each of so many `workers` gets a thread that fetches, on this machine.
+    pub fn applies(self, workers: usize) -> bool {
+        match self {
+            Self::Auto => workers < cores(),
+            Self::On => true,
+            Self::Off => false,
+        }
+    }
+}
+
+/// Processors that we may use.
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 impl FeedConfig {
@@ -80,7 +97,7 @@ impl Default for WorkersConfig {
     /// One worker a core that this process may use.
     fn default() -> Self {
         Self {
-            threads: thread::available_parallelism().map_or(1, usize::from),
+            threads: cores(),
             batch_records_max: 8192,
             batch_wait: Duration::from_millis(50),
             commit_interval: Duration::from_secs(1),

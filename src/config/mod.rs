@@ -103,6 +103,8 @@ pub struct KafkaConfig {
     pub session_timeout: Duration,
     /// Who fetches records.
     pub reader: ReaderChoice,
+    /// Whether a worker's direct reader fetches on a thread of its own.
+    pub fetch_thread: FetchThread,
 }
 
 /// Who fetches records from Kafka.
@@ -115,6 +117,19 @@ pub enum ReaderChoice {
     Direct,
     /// librdkafka does.
     Librdkafka,
+}
+
+/// Whether a worker's direct reader fetches, checks and inflates on a thread of its own, while the
+/// worker matches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FetchThread {
+    /// Where there are more cores than workers.
+    #[default]
+    Auto,
+    /// It does.
+    On,
+    /// It does so on the worker's thread: fewer threads, and a little less processor time in all.
+    Off,
 }
 
 /// One `[[source]]`.

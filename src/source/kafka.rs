@@ -27,6 +27,9 @@ pub struct KafkaReaderOptions {
     pub streams: Arc<[Stream]>,
     /// Where each stream starts without a committed offset.
     pub starts: Vec<Start>,
+    /// Whether the direct reader fetches on a thread of its own: worth it where there are more
+    /// cores than workers. librdkafka always does.
+    pub fetch_thread: bool,
 }
 
 /// A member of the consumer group that lets the library fetch.

@@ -264,6 +264,18 @@ pub struct FetchSums {
     pub inflating: Duration,
 }
 
+impl FetchSums {
+    /// Adds what came after it.
+    pub fn add(&mut self, other: Self) {
+        self.answers = self.answers.saturating_add(other.answers);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.batches = self.batches.saturating_add(other.batches);
+        self.waited = self.waited.saturating_add(other.waited);
+        self.throttled = self.throttled.saturating_add(other.throttled);
+        self.inflating = self.inflating.saturating_add(other.inflating);
+    }
+}
+
 impl RecordReader for Box<dyn RecordReader> {
     fn streams(&self) -> &Arc<[Stream]> {
         (**self).streams()

@@ -38,6 +38,8 @@ pub(crate) struct Opening {
     pub(crate) group: String,
     pub(crate) topics: Vec<String>,
     pub(crate) start: Start,
+    /// Whether the direct reader fetches on a thread of its own.
+    pub(crate) fetch_thread: bool,
 }
 
 impl Opening {
@@ -51,6 +53,7 @@ impl Opening {
             group: format!("readers-{}-{number}", std::process::id()),
             topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
             start: Start::Earliest,
+            fetch_thread: false,
         }
     }
 
@@ -77,6 +80,7 @@ impl Opening {
             member: 0,
             streams: Arc::from(streams.collect::<Vec<_>>()),
             starts: vec![self.start; self.topics.len()],
+            fetch_thread: self.fetch_thread,
         };
         Reading {
             reader: open(&options).expect("a reader"),

@@ -12,8 +12,8 @@ use super::{AllReached, DemoError, DemoProgress, Tamper};
 use crate::app::identify_stage::start_identify;
 use crate::app::{MatchStage, MatchStageOptions, now, orientation};
 use crate::config::{
-    ClusterConfig, DeadConfig, EpisodesConfig, FeedConfig, IdentifyConfig, KafkaConfig,
-    LeaseLocation, LeaseSource, NetworksConfig, Start, TopicConfig, WorkersConfig,
+    ClusterConfig, DeadConfig, EpisodesConfig, FeedConfig, FetchThread, IdentifyConfig,
+    KafkaConfig, LeaseLocation, LeaseSource, NetworksConfig, Start, TopicConfig, WorkersConfig,
 };
 use crate::feeds::load;
 use crate::lab::{Operation, OperationNetworks, Stream};
@@ -168,6 +168,7 @@ fn match_options(wiring: &Wiring<'_>, kafka: KafkaConfig, cluster: String) -> Ma
             member: 0,
             streams: streams.into(),
             starts,
+            fetch_thread: FetchThread::Auto.applies(wiring.threads),
         },
         output: Some(wiring.cluster.clone()),
         worker: WorkerOptions {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::records::{made, made_snapshot, refusal, step_text, workload};
 use super::{Told, above_zero, tell, turns, with_progress};
 use crate::cli::{Outcome, Usage};
-use crate::config::ClusterConfig;
+use crate::config::{ClusterConfig, FetchThread};
 use crate::lab::EmbeddedBroker;
 use crate::lab::bench::kafka::{
     Compression, Host, KafkaOptions, LatencyOptions, MadeTopic, TopicOptions, kafka, latency,
@@ -72,6 +72,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "W", default_value = "1", value_parser = above_zero)]
     workers: usize,
 
+    /// Whether each of them fetches on a thread of its own: auto (with more cores than workers), on,
+    /// off.
+    #[arg(long, value_name = "WHEN", default_value = "auto", value_parser = fetch_thread)]
+    fetch_thread: FetchThread,
+
     /// Turns of each contender, at least 3.
     #[arg(long, value_name = "N", default_value = "5", value_parser = turns)]
     turns: usize,
@@ -131,6 +136,7 @@ impl Arguments {
         let topic = MadeTopic::make(host, &traffic, self.topic(self.events as u64))?;
         let options = KafkaOptions {
             workers: self.workers,
+            fetch_thread: self.fetch_thread.applies(self.workers),
             settings: Settings {
                 turns: self.turns,
                 warmups: 1,
@@ -152,13 +158,15 @@ impl Arguments {
         let most = rows.first().and_then(|row| row.records_per_second);
         if let (Some(share), Some(most)) = (self.rate, most) {
             progress("holding a rate");
+            let stock = MadeTopic::make(host, &traffic, self.topic(1))?;
             let topic = MadeTopic::make(host, &traffic, self.topic(0))?;
             let options = LatencyOptions {
                 rate: most * share,
                 lasts: Duration::from_secs(self.seconds),
                 workers: self.workers,
+                fetch_thread: self.fetch_thread.applies(self.workers),
             };
-            let found = latency(&topic, &traffic, &snapshots, options)
+            let found = latency(&topic, &stock, &snapshots, options)
                 .map_err(|error| anyhow::anyhow!("cannot hold the rate: {error}"))?;
             rows.push(ResultRow {
                 bench: "kafka-latency".to_owned(),
@@ -213,6 +221,16 @@ fn property(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         Some(_) | None => Err("write it as NAME=VALUE".to_owned()),
+    }
+}
+
+/// When each worker gets a thread that fetches.
+fn fetch_thread(text: &str) -> Result<FetchThread, String> {
+    match text {
+        "auto" => Ok(FetchThread::Auto),
+        "on" => Ok(FetchThread::On),
+        "off" => Ok(FetchThread::Off),
+        _ => Err("write auto, on or off".to_owned()),
     }
 }
 

@@ -115,6 +115,7 @@ group = "g"
 instance = "i-1"
 session_timeout = "45s"
 reader = "librdkafka"
+fetch_thread = "off"
 properties = { fetch.min.bytes = 1, "client.rack" = "r1", debug = "all", log.connection.close = false, "socket.keepalive.enable" = true }
 [kafka.output]
 properties = { "linger.ms" = 5.5 }

@@ -20,6 +20,13 @@ fn each_limit_is_kept() {
             "\"librdkaka\"",
             "is not one of auto, direct, librdkafka",
         ),
+        ("kafka", "fetch_thread", "true", "must be text in quotes"),
+        (
+            "kafka",
+            "fetch_thread",
+            "\"yes\"",
+            "is not one of auto, on, off",
+        ),
         (
             "matching",
             "names",

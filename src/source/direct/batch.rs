@@ -9,7 +9,7 @@
 use super::codec::Codec;
 
 pub use error::{BatchError, RecordFault};
-pub use records::{Headers, Paused, RawHeaders, RawRecord, Records};
+pub use records::{Headers, RawHeaders, RawRecord, Records};
 
 mod error;
 mod records;

@@ -6,7 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::BytesMut;
 use kafka_protocol::protocol::Encodable;
@@ -40,6 +40,17 @@ pub struct Start {
     pub now: Instant,
     /// Since the epoch.
     pub unix_time: Duration,
+}
+
+impl Start {
+    /// `now`, on both clocks.
+    pub fn at(now: Instant) -> Self {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Self {
+            now,
+            unix_time: since.unwrap_or_default(),
+        }
+    }
 }
 
 /// A connection to one broker. After an error it must be dropped.

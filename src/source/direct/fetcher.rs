@@ -2,11 +2,12 @@
 //! while what was fetched is handed out, bounded by bytes over all partitions and fair among them.
 //! Never waits by itself; time comes in as an argument. What it makes of answers is in `answers`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use mio::Token;
+use mio::{Token, Waker};
 
 use super::cluster::Cluster;
 use super::connection::{ConnectionOptions, Start};
@@ -15,10 +16,11 @@ use super::frames::FramePool;
 use super::leader::Leader;
 use super::partition::Partition;
 use super::poller::Poller;
+use super::portion::Portion;
 use super::queue::Queue;
 use super::settings::FetchSettings;
 use super::{BrokerAddress, DirectError, Place};
-use crate::source::{FetchSums, Gap, Record, Stream, StreamId};
+use crate::source::{FetchSums, Gap, Stream};
 
 mod answers;
 
@@ -36,13 +38,23 @@ pub(super) struct Fetcher {
     next_token: usize,
     /// Counts answers with records.
     turns: u64,
-    /// Partitions whose offset is out of range: somebody has to say where to go on.
-    lost: BTreeSet<Place>,
+    /// Partitions whose offset is out of range, and whether somebody was told, who has to say where
+    /// to go on.
+    lost: BTreeMap<Place, bool>,
     gaps: Vec<Gap>,
     /// What went wrong and was not told yet.
     trouble: Option<DirectError>,
     /// What was done since it was last asked.
     sums: FetchSums,
+}
+
+/// How far a partition goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// The offset where fetching began.
+    pub(super) from: i64,
+    /// The offset after the last record that may be read.
+    pub(super) end: i64,
 }
 
 impl Fetcher {
@@ -73,7 +85,7 @@ impl Fetcher {
             queue: Queue::new(frame_bytes_max),
             next_token: 1,
             turns: 0,
-            lost: BTreeSet::new(),
+            lost: BTreeMap::new(),
             gaps: Vec::new(),
             trouble: None,
             sums: FetchSums::default(),
@@ -111,6 +123,14 @@ impl Fetcher {
         }
     }
 
+    /// What ends a [wait](Self::wait) from another thread.
+    ///
+    /// # Errors
+    /// When the system gives no more file descriptors.
+    pub(super) fn waker(&self) -> io::Result<Waker> {
+        self.poller.waker()
+    }
+
     /// Sleeps until something may have come, or `until`.
     ///
     /// # Errors
@@ -127,40 +147,18 @@ impl Fetcher {
         self.poller.wait(now, deadline).map_err(DirectError::Poller)
     }
 
-    /// Hands out up to `records_max` records; whether there were any.
-    pub(super) fn lend(
-        &mut self,
-        records_max: usize,
-        handle: &mut dyn FnMut(&[Record<'_>]),
-        now: Instant,
-    ) -> bool {
+    /// Makes what was fetched ready in `portion`, which is empty; whether there was anything.
+    pub(super) fn prepare(&mut self, portion: &mut Portion, now: Instant) -> bool {
         let partitions = &mut self.partitions;
-        let mut any = false;
-        let lent = self.queue.lend(
-            records_max,
-            &mut |records| {
-                any = true;
-                handle(records);
-            },
-            |place, offset| {
-                if let Some(partition) = partitions.get_mut(&place) {
-                    if offset > partition.handed {
-                        partition.backoff.reset();
-                    }
-                    partition.handed = offset;
-                    partition.known = true;
-                }
-            },
-        );
-        if let Err(fault) = lent {
+        let prepared = self.queue.prepare(portion, |place, offset| {
+            if let Some(partition) = partitions.get_mut(&place) {
+                partition.reach(offset);
+            }
+        });
+        if let Err(fault) = prepared {
             self.stumble(fault, now);
         }
-        any
-    }
-
-    /// Whether something waits to be handed out.
-    pub(super) fn has_records(&self) -> bool {
-        !self.queue.is_empty()
+        !portion.is_empty()
     }
 
     /// What went wrong since the last call, if anything did.
@@ -170,21 +168,38 @@ impl Fetcher {
 
     /// Whether some partition has records that only librdkafka reads.
     pub(super) fn is_unfit(&self) -> bool {
-        matches!(self.trouble, Some(DirectError::OldFormat { .. }))
+        self.trouble.as_ref().is_some_and(DirectError::is_unfit)
     }
 
     /// Partitions that have to be told where to go on, and the offset that they wanted, if they
-    /// wanted a certain one.
-    pub(super) fn lost_places(&self) -> Vec<(Place, Option<i64>)> {
-        let wanted = |place: &Place| {
-            let partition = self.partitions.get(place)?;
+    /// wanted a certain one. Each is told once; until it [goes on](Self::go_to) it is not asked for.
+    pub(super) fn take_lost(&mut self) -> Vec<(Place, Option<i64>)> {
+        let partitions = &self.partitions;
+        let untold = self.lost.iter_mut().filter(|(_, told)| !**told);
+        let untold = untold.filter_map(|(place, told)| {
+            *told = true;
+            let partition = partitions.get(place)?;
             Some((*place, partition.known.then_some(partition.position)))
-        };
-        self.lost.iter().filter_map(wanted).collect()
+        });
+        untold.collect()
     }
 
-    /// Goes on with `place` at `offset`.
-    pub(super) fn go_to(&mut self, place: Place, offset: i64) {
+    /// Goes on with `place`, which was out of range, at `offset`. What was fetched of it before is
+    /// made ready all the same.
+    pub(super) fn go_on(&mut self, place: Place, offset: i64) {
+        let fetched = self.queue.has(place);
+        self.lost.remove(&place);
+        if let Some(partition) = self.partitions.get_mut(&place) {
+            let prepared = partition.prepared;
+            partition.go_to(offset);
+            if fetched {
+                partition.prepared = prepared;
+            }
+        }
+    }
+
+    /// Fetches `place` again from `offset` on, whatever was fetched of it and is not ready.
+    fn fetch_again(&mut self, place: Place, offset: i64) {
         self.queue.forget(place);
         self.lost.remove(&place);
         if let Some(partition) = self.partitions.get_mut(&place) {
@@ -192,22 +207,18 @@ impl Fetcher {
         }
     }
 
-    /// Records behind the end of each partition, as far as known.
-    pub(super) fn lag(&self) -> Vec<(StreamId, i32, i64)> {
-        let lag = |(&(stream, partition), state): (&Place, &Partition)| {
-            Some((stream, partition, state.lag()?))
+    /// How far each partition goes, as far as known.
+    pub(super) fn extents(&self) -> Vec<(Place, Extent)> {
+        let extent = |(&place, partition): (&Place, &Partition)| {
+            let (from, end) = (partition.from, partition.end);
+            (end >= 0).then_some((place, Extent { from, end }))
         };
-        self.partitions.iter().filter_map(lag).collect()
+        self.partitions.iter().filter_map(extent).collect()
     }
 
     /// Records that were gone before they could be read, since the last call.
     pub(super) fn take_gaps(&mut self) -> Vec<Gap> {
         std::mem::take(&mut self.gaps)
-    }
-
-    /// Notes gaps.
-    pub(super) fn note_gaps(&mut self, gaps: impl IntoIterator<Item = Gap>) {
-        self.gaps.extend(gaps);
     }
 
     /// What was done since the last call.
@@ -319,7 +330,7 @@ impl Fetcher {
         let asked = self.partitions.iter_mut();
         let mut asked: Vec<(&Place, &mut Partition)> = asked
             .filter(|(place, partition)| {
-                partition.may_be_asked(broker, now) && !lost.contains(place)
+                partition.may_be_asked(broker, now) && !lost.contains_key(place)
             })
             .collect();
         if asked.is_empty() {
@@ -375,4 +386,4 @@ const ANSWERS_HELD: usize = 4;
 const FRAMES_KEPT: usize = 2;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

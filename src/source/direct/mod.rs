@@ -1,7 +1,8 @@
 //! Reads partitions from their leaders without librdkafka in between: `fetcher` keeps a question
-//! under way at every leader (`leader`, `cluster`, `partition`, `fetch`), `queue` hands out the
-//! records of what came (`batch`, `codec`, `aborted`), and [`DirectReader`] does so for a member
-//! of a consumer group, which librdkafka goes on holding.
+//! under way at every leader (`leader`, `cluster`, `partition`, `fetch`), `queue` makes what came
+//! ready (`batch`, `codec`, `aborted`) as a `portion`, which [`DirectReader`] hands out for a member
+//! of a consumer group, which librdkafka goes on holding. The fetcher works on the worker's thread
+//! or beside it (`fetch_thread`).
 //!
 //! The connection half: how brokers are reached and asked. Nothing in it waits but what says
 //! so (reading certificates, resolving names, [`Poller::wait`]); time enters as an argument.
@@ -40,6 +41,7 @@ pub mod codec;
 mod connection;
 mod error;
 pub mod fetch;
+mod fetch_thread;
 mod fetcher;
 mod frames;
 mod leader;
@@ -48,6 +50,7 @@ mod oauth;
 mod partition;
 mod pipe;
 mod poller;
+mod portion;
 mod properties;
 mod queue;
 mod reader;

@@ -10,9 +10,11 @@ use super::backoff::Backoff;
 pub(super) struct Partition {
     /// The offset to ask for next.
     pub(super) position: i64,
-    /// The offset after the last record that was handed out, or passed over.
-    pub(super) handed: i64,
-    /// Whether `handed` was told to us, so that what is missing before the first record is a gap.
+    /// The offset after the last record that is ready to be handed out, or passed over.
+    pub(super) prepared: i64,
+    /// Where fetching began, the last time that it was told to begin somewhere.
+    pub(super) from: i64,
+    /// Whether `prepared` was told to us, so that what is missing before the first record is a gap.
     pub(super) known: bool,
     /// The broker that leads it and its epoch (-1: not known).
     pub(super) leader: Option<(i32, i32)>,
@@ -38,7 +40,8 @@ impl Partition {
         let position = start.unwrap_or(0);
         Self {
             position,
-            handed: position,
+            prepared: position,
+            from: position,
             known: start.is_some(),
             leader: None,
             fetched_epoch: -1,
@@ -61,7 +64,8 @@ impl Partition {
     /// Goes on at `offset`, whatever was asked or fetched.
     pub(super) fn go_to(&mut self, offset: i64) {
         self.position = offset;
-        self.handed = offset;
+        self.prepared = offset;
+        self.from = offset;
         self.known = true;
         self.fetched_epoch = -1;
         self.asked = None;
@@ -73,9 +77,13 @@ impl Partition {
         self.retry_at = Some(now + self.backoff.next(now));
     }
 
-    /// Records behind the end, if that is known.
-    pub(super) fn lag(&self) -> Option<i64> {
-        (self.end >= 0).then(|| self.end.saturating_sub(self.handed).max(0))
+    /// Takes note that everything before `offset` is ready to be handed out.
+    pub(super) fn reach(&mut self, offset: i64) {
+        if offset > self.prepared {
+            self.backoff.reset();
+        }
+        self.prepared = offset;
+        self.known = true;
     }
 }
 

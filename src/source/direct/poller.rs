@@ -5,7 +5,7 @@
 use std::io;
 use std::time::Instant;
 
-use mio::{Events, Poll, Registry};
+use mio::{Events, Poll, Registry, Token, Waker};
 
 /// Sleeps for one worker.
 pub struct Poller {
@@ -23,6 +23,14 @@ impl Poller {
             poll: Poll::new()?,
             events: Events::with_capacity(EVENTS_MAX),
         })
+    }
+
+    /// What ends a wait from another thread.
+    ///
+    /// # Errors
+    /// When the system gives no more file descriptors.
+    pub fn waker(&self) -> io::Result<Waker> {
+        Waker::new(self.registry(), WAKER)
     }
 
     /// Where connections register.
@@ -44,6 +52,9 @@ impl Poller {
     }
 }
 
+/// The number of the waker; no connection has it.
+const WAKER: Token = Token(usize::MAX);
+
 /// Most events that one wait brings; more come with the next.
 const EVENTS_MAX: usize = 256;
 
@@ -53,7 +64,6 @@ mod tests {
     use std::time::Duration;
 
     use kafka_protocol::messages::MetadataRequest;
-    use mio::Token;
 
     use super::super::address::{BrokerAddress, Family};
     use super::super::connection::Connection;

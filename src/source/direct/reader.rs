@@ -1,13 +1,17 @@
 //! The reader that fetches by itself. librdkafka holds the membership in the group, with all
-//! partitions paused, and keeps the offsets; what is assigned is fetched here.
+//! partitions paused, and keeps the offsets; what is assigned is fetched here, on the worker's own
+//! thread or on one beside it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::connection::Start;
-use super::fetcher::Fetcher;
+use super::fetch_thread::FetchThread;
+use super::fetcher::{Extent, Fetcher};
+use super::portion::Portion;
 use super::settings::FetchSettings;
-use super::trouble::DirectError;
+use super::{DirectError, Place};
 use crate::source::membership::{Fetching, Membership, Wish};
 use crate::source::{
     CommitWait, FetchSums, Gap, KafkaReaderOptions, NextOffset, Progress, ReadLimits, Record,
@@ -17,13 +21,29 @@ use crate::source::{
 /// A member of the consumer group that fetches by itself.
 pub struct DirectReader {
     membership: Membership,
-    fetcher: Fetcher,
+    fetcher: Fetches,
     streams: Arc<[Stream]>,
+    /// What is being handed out.
+    portion: Portion,
+    /// The offset after what was handed out, a partition.
+    handed: BTreeMap<Place, i64>,
     held: bool,
     /// When the membership was served last.
     served_at: Option<Instant>,
-    /// Partitions that must be told where to go on are not asked about before this.
+    /// Partitions that must be told where to go on, and the offset that they wanted.
+    lost: Vec<(Place, Option<i64>)>,
+    /// They are not asked about before this.
     repair_at: Option<Instant>,
+    /// Records that were gone before they could be read.
+    gaps: Vec<Gap>,
+}
+
+/// Where fetching is done.
+enum Fetches {
+    /// On the worker's thread.
+    Within(Box<Fetcher>),
+    /// On a thread of its own.
+    Beside(FetchThread),
 }
 
 impl DirectReader {
@@ -37,13 +57,24 @@ impl DirectReader {
         options: &KafkaReaderOptions,
         settings: FetchSettings,
     ) -> Result<Self, SourceError> {
+        let fetcher = Fetcher::new(settings, &options.streams, Instant::now())?;
+        let fetcher = if options.fetch_thread {
+            let name = format!("fetch-{}", options.member);
+            Fetches::Beside(FetchThread::start(fetcher, name)?)
+        } else {
+            Fetches::Within(Box::new(fetcher))
+        };
         Ok(Self {
-            fetcher: Fetcher::new(settings, &options.streams, Instant::now())?,
+            fetcher,
             membership: Membership::join(options, Fetching::Ours)?,
             streams: Arc::clone(&options.streams),
+            portion: Portion::default(),
+            handed: BTreeMap::new(),
             held: false,
             served_at: None,
+            lost: Vec::new(),
             repair_at: None,
+            gaps: Vec::new(),
         })
     }
 
@@ -58,41 +89,121 @@ impl DirectReader {
             Wish::Revoking { lost: true } => Some(Progress::Lost),
             Wish::Revoking { lost: false } => Some(Progress::Revoking),
             Wish::Assigned => {
-                self.fetcher.assign(self.membership.starts(), now);
+                self.assign(self.membership.starts(), now);
                 None
             }
+        }
+    }
+
+    /// Fetches `places` from now on, and nothing else.
+    fn assign(&mut self, places: impl IntoIterator<Item = (Place, Option<i64>)>, now: Instant) {
+        self.portion.clear();
+        self.handed.clear();
+        self.lost.clear();
+        match &mut self.fetcher {
+            Fetches::Within(fetcher) => fetcher.assign(places, now),
+            Fetches::Beside(thread) => thread.assign(places.into_iter().collect()),
         }
     }
 
     /// Tells partitions whose offset is out of range where to go on: at the earliest record that
     /// is left. What is gone is noted.
     fn repair(&mut self, now: Instant) -> Result<(), SourceError> {
-        let lost = self.fetcher.lost_places();
-        if lost.is_empty() || self.repair_at.is_some_and(|at| now < at) {
+        self.lost.append(&mut match &mut self.fetcher {
+            Fetches::Within(fetcher) => fetcher.take_lost(),
+            Fetches::Beside(thread) => std::mem::take(&mut thread.notes().lost),
+        });
+        if self.repair_at.is_some_and(|at| now < at) {
             return Ok(());
         }
-        self.repair_at = Some(now + REPAIR_EVERY);
-        for (place, wanted) in lost {
-            let Some(found) = self.streams.get(usize::from(place.0.0)) else {
-                continue;
-            };
-            let found = self
-                .membership
-                .place_to_go_on(&found.topic, place, wanted)?;
-            let (resumed, gap) = found;
-            self.fetcher.note_gaps(gap);
-            self.fetcher.go_to(place, resumed);
+        while let Some(&(place, wanted)) = self.lost.last() {
+            self.repair_at = Some(now + REPAIR_EVERY);
+            if let Some(found) = self.streams.get(usize::from(place.0.0)) {
+                let found = self
+                    .membership
+                    .place_to_go_on(&found.topic, place, wanted)?;
+                let (resumed, gap) = found;
+                self.gaps.extend(gap);
+                match &mut self.fetcher {
+                    Fetches::Within(fetcher) => fetcher.go_on(place, resumed),
+                    Fetches::Beside(thread) => thread.go_on(place, resumed),
+                }
+            }
+            self.lost.pop();
         }
         self.repair_at = None;
         Ok(())
     }
 
+    /// Makes a portion ready if there is none, waiting for it for up to `wait`; whether there is one.
+    fn supply(&mut self, now: Instant, wait: Duration) -> Result<bool, SourceError> {
+        if !self.portion.is_empty() {
+            return Ok(true);
+        }
+        match &mut self.fetcher {
+            Fetches::Within(fetcher) => {
+                self.portion.clear();
+                if !fetcher.prepare(&mut self.portion, now) && !wait.is_zero() {
+                    fetcher.wait(now, now + wait)?;
+                }
+            }
+            Fetches::Beside(thread) => match thread.next(wait) {
+                Ok(Some(portion)) => {
+                    thread.give_back(std::mem::replace(&mut self.portion, portion));
+                }
+                Ok(None) => {}
+                Err(error) => return Err(SourceError::Fatal(error.to_string())),
+            },
+        }
+        Ok(!self.portion.is_empty())
+    }
+
+    /// Hands out what is ready; whether there was anything.
+    fn lend(&mut self, records_max: usize, handle: &mut dyn FnMut(&[Record<'_>])) -> bool {
+        let handed = &mut self.handed;
+        self.portion.lend(records_max, handle, |place, offset| {
+            handed.insert(place, offset);
+        })
+    }
+
     /// What went wrong, if nothing else is there to be done.
     fn trouble(&mut self) -> Result<(), SourceError> {
-        match self.fetcher.take_trouble() {
-            Some(error @ DirectError::OldFormat { .. }) => Err(SourceError::Unfit(error)),
+        let trouble = match &mut self.fetcher {
+            Fetches::Within(fetcher) => fetcher.take_trouble(),
+            Fetches::Beside(thread) => thread.notes().trouble.take(),
+        };
+        match trouble {
+            Some(error) if error.is_unfit() => Err(SourceError::Unfit(error)),
             Some(error) => Err(error.into()),
             None => Ok(()),
+        }
+    }
+
+    /// Whether some partition has records that only librdkafka reads.
+    fn is_unfit(&self) -> bool {
+        match &self.fetcher {
+            Fetches::Within(fetcher) => fetcher.is_unfit(),
+            Fetches::Beside(thread) => {
+                let notes = thread.notes();
+                notes.trouble.as_ref().is_some_and(DirectError::is_unfit)
+            }
+        }
+    }
+
+    /// Hands out nothing for up to `wait`, but lets brokers answer.
+    fn pause(&mut self, now: Instant, wait: Duration) -> Result<(), SourceError> {
+        match &mut self.fetcher {
+            Fetches::Within(fetcher) => fetcher.wait(now, now + wait)?,
+            Fetches::Beside(_) => std::thread::sleep(wait),
+        }
+        Ok(())
+    }
+
+    /// How far each partition goes.
+    fn extents(&self) -> Vec<(Place, Extent)> {
+        match &self.fetcher {
+            Fetches::Within(fetcher) => fetcher.extents(),
+            Fetches::Beside(thread) => thread.notes().extents.clone(),
         }
     }
 }
@@ -109,25 +220,33 @@ impl RecordReader for DirectReader {
     ) -> Result<Progress, SourceError> {
         let mut now = Instant::now();
         let until = now + limits.wait;
+        let mut wait = Duration::ZERO;
         loop {
             if let Some(progress) = self.serve_membership(now) {
                 return Ok(progress);
             }
-            self.fetcher.turn(start(now));
-            self.repair(now)?;
-            if !self.held && self.fetcher.lend(limits.records_max, handle, now) {
-                return Ok(Progress::Read);
+            if let Fetches::Within(fetcher) = &mut self.fetcher {
+                fetcher.turn(Start::at(now));
             }
-            if self.fetcher.is_unfit() || !self.fetcher.has_records() {
+            self.repair(now)?;
+            if self.is_unfit() {
                 self.trouble()?;
             }
+            if self.held {
+                self.pause(now, wait)?;
+            } else if self.supply(now, wait)? {
+                if self.lend(limits.records_max, handle) {
+                    return Ok(Progress::Read);
+                }
+                // There may be more behind the end of a batch without records.
+                continue;
+            }
+            self.trouble()?;
             if now >= until {
                 return Ok(Progress::Idle);
             }
-            if self.held || !self.fetcher.has_records() {
-                self.fetcher.wait(now, until.min(now + SERVE_EVERY))?;
-            }
             now = Instant::now();
+            wait = until.saturating_duration_since(now).min(SERVE_EVERY);
         }
     }
 
@@ -136,7 +255,7 @@ impl RecordReader for DirectReader {
     }
 
     fn release(&mut self) -> Result<(), SourceError> {
-        self.fetcher.assign([], Instant::now());
+        self.assign([], Instant::now());
         self.membership.release()
     }
 
@@ -146,11 +265,20 @@ impl RecordReader for DirectReader {
     }
 
     fn lag(&self) -> Vec<(StreamId, i32, i64)> {
-        self.fetcher.lag()
+        let lag = |(place, extent): (Place, Extent)| {
+            let handed = self.handed.get(&place).copied().unwrap_or(extent.from);
+            let (stream, partition) = place;
+            (stream, partition, extent.end.saturating_sub(handed).max(0))
+        };
+        self.extents().into_iter().map(lag).collect()
     }
 
     fn take_gaps(&mut self) -> Vec<Gap> {
-        self.fetcher.take_gaps()
+        self.gaps.append(&mut match &mut self.fetcher {
+            Fetches::Within(fetcher) => fetcher.take_gaps(),
+            Fetches::Beside(thread) => std::mem::take(&mut thread.notes().gaps),
+        });
+        std::mem::take(&mut self.gaps)
     }
 
     fn assigned(&self) -> usize {
@@ -158,16 +286,10 @@ impl RecordReader for DirectReader {
     }
 
     fn take_fetched(&mut self) -> FetchSums {
-        self.fetcher.take_sums()
-    }
-}
-
-/// Now, on both clocks.
-fn start(now: Instant) -> Start {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Start {
-        now,
-        unix_time: since.unwrap_or_default(),
+        match &mut self.fetcher {
+            Fetches::Within(fetcher) => fetcher.take_sums(),
+            Fetches::Beside(thread) => std::mem::take(&mut thread.notes().sums),
+        }
     }
 }
 

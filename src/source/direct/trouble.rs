@@ -65,9 +65,20 @@ pub enum DirectError {
     /// The system lets us wait for no sockets.
     #[error("cannot wait for sockets")]
     Poller(#[source] io::Error),
+    /// The system gives us no thread to fetch on.
+    #[error("cannot start a thread that fetches")]
+    Thread(#[source] io::Error),
+    /// The thread that fetches has ended, which it must not.
+    #[error("the thread that fetches has ended")]
+    Ended,
 }
 
 impl DirectError {
+    /// Whether only librdkafka can read what is there.
+    pub(super) fn is_unfit(&self) -> bool {
+        matches!(self, Self::OldFormat { .. })
+    }
+
     /// Whether trying again is in vain as long as the configuration stays as it is.
     pub fn lasting(&self) -> bool {
         matches!(self, Self::Connection(error) if error.fault.lasting())

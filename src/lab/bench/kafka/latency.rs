@@ -3,7 +3,8 @@
 //!
 //! Records are sent by a schedule, and time is taken from when a record was due, not from when it
 //! was sent: a generator or a broker that stands still makes all that wait behind it late, as it
-//! is for whoever waits for the hits (no coordinated omission).
+//! is for whoever waits for the hits (no coordinated omission). So that the generator costs next to
+//! nothing, it sends whole batches, compressed long before, as a producer made them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,15 +13,15 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
-use rdkafka::producer::Producer as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde::Deserialize;
 
+use super::client::{Client, WholeBatch};
 use super::stage::Job;
 use super::topic::MadeTopic;
 use super::{PATIENCE, TurnFault};
 use crate::lab::bench::harness::TurnError;
-use crate::lab::bench::traffic::{Traffic, orientation};
+use crate::lab::bench::traffic::orientation;
 use crate::pipeline::WorkerOutput;
 use crate::snapshot::SnapshotReader;
 use crate::source::consumer_config;
@@ -34,6 +35,8 @@ pub struct LatencyOptions {
     pub lasts: Duration,
     /// Workers.
     pub workers: usize,
+    /// Whether each of them fetches on a thread of its own.
+    pub fetch_thread: bool,
 }
 
 /// What came of it. Milliseconds.
@@ -53,16 +56,19 @@ pub struct LatencyResult {
     pub p999_ms: f64,
 }
 
-/// Measures it on `topic`, into which nothing was sent yet.
+/// Measures it on `topic`, into which nothing was sent yet, with the batches that `stock` has.
 ///
 /// # Errors
 /// When somebody fails, or hits are missing in the end.
 pub fn latency(
     topic: &MadeTopic,
-    traffic: &Traffic,
+    stock: &MadeTopic,
     snapshots: &SnapshotReader,
     options: LatencyOptions,
 ) -> Result<LatencyResult, TurnError> {
+    let batches = Client::connect(stock.cluster(), stock.name())?.batches()?;
+    let schedule = Schedule::new(&batches, topic.options().partitions, options);
+    let planted = stock.planted() * schedule.walks;
     let (stop, ready) = (AtomicBool::new(false), AtomicBool::new(false));
     let orientation = Arc::new(orientation());
     thread::scope(|scope| {
@@ -71,6 +77,7 @@ pub fn latency(
                 topic,
                 group: topic.group("latency", 0),
                 member,
+                fetch_thread: options.fetch_thread,
                 snapshots: snapshots.clone(),
                 orientation: Arc::clone(&orientation),
             };
@@ -87,7 +94,8 @@ pub fn latency(
             })
         });
         let workers: Vec<_> = workers.collect();
-        let measured = measure(topic, traffic, options, (&stop, &ready));
+        let work = (batches.as_slice(), planted);
+        let measured = measure(topic, work, schedule, (&stop, &ready));
         stop.store(true, Ordering::Relaxed);
         for worker in workers {
             worker.join().map_err(|_| "a worker panicked")??;
@@ -96,13 +104,14 @@ pub fn latency(
     })
 }
 
-/// Sends by the schedule and reads hits at the same time.
+/// Sends batches by the schedule and reads the hits that are planted in them at the same time.
 fn measure(
     topic: &MadeTopic,
-    traffic: &Traffic,
-    options: LatencyOptions,
+    (batches, planted): (&[WholeBatch], u64),
+    mut schedule: Schedule,
     (stop, ready): (&AtomicBool, &AtomicBool),
 ) -> Result<LatencyResult, TurnError> {
+    let mut client = Client::connect(topic.cluster(), topic.name())?;
     let tap = tap(topic)?;
     let begun = Instant::now();
     while !ready.load(Ordering::Relaxed) && !stop.load(Ordering::Relaxed) {
@@ -111,45 +120,35 @@ fn measure(
             return Err("no partition was assigned".into());
         }
     }
-    let wanted = options.rate * options.lasts.as_secs_f64();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a count of walks, above 0 and small"
-    )]
-    let walks = (wanted / traffic.len().max(1) as f64).ceil().max(1.0) as u64;
-    let schedule = Schedule {
-        begun: Instant::now(),
-        step: Duration::from_secs_f64(1.0 / options.rate.max(1.0)),
-        partitions: topic.options().partitions,
-    };
+    schedule.begun = Instant::now();
+    let schedule = &schedule;
     thread::scope(|scope| {
         let generator = scope.spawn(|| {
-            let sent = send(topic, traffic, schedule, walks);
+            let sent = send(&mut client, batches, schedule);
             sent.map_err(|error| error.to_string())
         });
         let mut waits = Vec::new();
         while !generator.is_finished() {
             waits.extend(next_wait(&tap, schedule));
         }
-        let sent = generator.join().map_err(|_| "the generator panicked")??;
+        let took = generator.join().map_err(|_| "the generator panicked")??;
         let mut last = Instant::now();
-        while (waits.len() as u64) < sent.hits {
+        while (waits.len() as u64) < planted {
             if let Some(wait) = next_wait(&tap, schedule) {
                 waits.push(wait);
                 last = Instant::now();
             } else if last.elapsed() > PATIENCE {
                 let found = TurnFault::Hits {
                     found: waits.len() as u64,
-                    planted: sent.hits,
+                    planted,
                 };
                 return Err(found.into());
             }
         }
         waits.sort_by(f64::total_cmp);
         Ok(LatencyResult {
-            records: sent.records,
-            rate: sent.records as f64 / sent.took.as_secs_f64().max(1e-9),
+            records: schedule.records,
+            rate: schedule.records as f64 / took.as_secs_f64().max(1e-9),
             hits: waits.len() as u64,
             p50_ms: quantile(&waits, 0.5),
             p99_ms: quantile(&waits, 0.99),
@@ -159,50 +158,29 @@ fn measure(
 }
 
 /// How long the next hit took, if one comes soon.
-fn next_wait(tap: &BaseConsumer, schedule: Schedule) -> Option<f64> {
+fn next_wait(tap: &BaseConsumer, schedule: &Schedule) -> Option<f64> {
     let message = tap.poll(Duration::from_millis(5))?.ok()?;
     schedule.wait_of(message.payload().unwrap_or_default())
 }
 
-/// What was sent.
-struct Sent {
-    records: u64,
-    hits: u64,
-    took: Duration,
-}
-
-/// Sends records by the schedule: whole walks, so that it is known how many hits there are.
+/// Sends batches by the schedule, again and again from the first one, each when its last record is
+/// due; how long that took until the last one was acknowledged.
 fn send(
-    topic: &MadeTopic,
-    traffic: &Traffic,
-    schedule: Schedule,
-    walks: u64,
-) -> Result<Sent, TurnError> {
-    let producer = topic.producer(PRODUCER_LINGER_MS)?;
+    client: &mut Client,
+    batches: &[WholeBatch],
+    schedule: &Schedule,
+) -> Result<Duration, TurnError> {
+    let mut number = 0;
     let mut partitions = (0..schedule.partitions).cycle();
-    let mut records = 0_u32;
-    for _ in 0..walks {
-        for value in traffic.values() {
-            let due = schedule.due(records);
-            loop {
-                producer.poll(Duration::ZERO);
-                let early = due.saturating_duration_since(Instant::now());
-                if early.is_zero() {
-                    break;
-                }
-                // Short waits: many records are due within a millisecond.
-                thread::park_timeout(early.min(Duration::from_micros(500)));
-            }
-            topic.send(&producer, value, partitions.next().unwrap_or(0))?;
-            records = records.saturating_add(1);
+    for _ in 0..schedule.walks {
+        for batch in batches {
+            number += batch.records;
+            client.wait_until(schedule.due(number))?;
+            client.produce(partitions.next().unwrap_or(0), batch)?;
         }
     }
-    producer.flush(PATIENCE)?;
-    Ok(Sent {
-        records: records.into(),
-        hits: traffic.truth().hits * walks,
-        took: schedule.begun.elapsed(),
-    })
+    client.settle(0)?;
+    Ok(schedule.begun.elapsed())
 }
 
 /// Reads the hits, all partitions, from their beginning.
@@ -228,30 +206,75 @@ struct HitOf {
 /// Its place.
 #[derive(Deserialize)]
 struct Position {
-    partition: i64,
+    partition: i32,
     offset: i64,
 }
 
-/// When records are due: the n-th one n steps after the begin. Records go to partitions in turn, so
-/// that a record's place says which one it is.
-#[derive(Clone, Copy)]
+/// When records are due: the n-th one so long after the begin as n of them take at the rate. Batches
+/// go to partitions in turn, so that a record's place says which one it is.
 struct Schedule {
     begun: Instant,
-    step: Duration,
+    /// Records a second.
+    rate: f64,
     partitions: i32,
+    /// How often all batches are sent.
+    walks: u64,
+    /// Records of all walks.
+    records: u64,
+    /// The first offset of every batch of each partition, and the number of its first record.
+    firsts: Vec<Vec<(i64, u64)>>,
 }
 
 impl Schedule {
+    /// That of `batches`, at a rate and for as long as `options` say.
+    fn new(batches: &[WholeBatch], partitions: i32, options: LatencyOptions) -> Self {
+        let walk: u64 = batches.iter().map(|batch| batch.records).sum();
+        let wanted = options.rate * options.lasts.as_secs_f64();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count of walks, above 0 and small"
+        )]
+        let walks = (wanted / walk.max(1) as f64).ceil().max(1.0) as u64;
+        let mut firsts: Vec<Vec<(i64, u64)>> = (0..partitions).map(|_| Vec::new()).collect();
+        let mut offsets = vec![0_i64; firsts.len()];
+        let mut number = 0;
+        let mut turns = (0..firsts.len()).cycle();
+        for batch in (0..walks).flat_map(|_| batches) {
+            let turn = turns.next().unwrap_or(0);
+            if let (Some(firsts), Some(offset)) = (firsts.get_mut(turn), offsets.get_mut(turn)) {
+                firsts.push((*offset, number));
+                *offset += batch.records.cast_signed();
+            }
+            number += batch.records;
+        }
+        Self {
+            begun: Instant::now(),
+            rate: options.rate.max(1.0),
+            partitions,
+            walks,
+            records: walk * walks,
+            firsts,
+        }
+    }
+
     /// When the n-th record is due.
-    fn due(self, number: u32) -> Instant {
-        self.begun + self.step * number
+    fn due(&self, number: u64) -> Instant {
+        self.begun + Duration::from_secs_f64(number as f64 / self.rate)
+    }
+
+    /// The number of the record at a place.
+    fn number(&self, partition: i32, offset: i64) -> Option<u64> {
+        let firsts = self.firsts.get(usize::try_from(partition).ok()?)?;
+        let behind = firsts.partition_point(|(first, _)| *first <= offset);
+        let (first, number) = firsts.get(behind.checked_sub(1)?)?;
+        Some(number + (offset - first).cast_unsigned())
     }
 
     /// How long ago the record of a hit was due, in milliseconds.
-    fn wait_of(self, hit: &[u8]) -> Option<f64> {
+    fn wait_of(&self, hit: &[u8]) -> Option<f64> {
         let HitOf { source } = serde_json::from_slice(hit).ok()?;
-        let number = source.offset * i64::from(self.partitions) + source.partition;
-        let due = self.due(u32::try_from(number).ok()?);
+        let due = self.due(self.number(source.partition, source.offset)?);
         Some(due.elapsed().as_secs_f64() * 1e3)
     }
 }
@@ -270,12 +293,46 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
         .unwrap_or_default()
 }
 
-/// How long the generator gathers records: as producers of telemetry do.
-const PRODUCER_LINGER_MS: u32 = 5;
-
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+
+    #[test]
+    fn a_place_says_which_record_it_is_and_when_it_was_due() {
+        let batch = |records| WholeBatch {
+            bytes: Bytes::new(),
+            records,
+        };
+        let batches = [batch(3), batch(1), batch(4)];
+        let options = LatencyOptions {
+            rate: 1000.0,
+            lasts: Duration::from_millis(9),
+            workers: 1,
+            fetch_thread: false,
+        };
+        // Two walks of eight records, batches in turn to two partitions.
+        let schedule = Schedule::new(&batches, 2, options);
+        assert_eq!((schedule.walks, schedule.records), (2, 16));
+        let mut places = [(0, 0); 2];
+        let mut number = 0;
+        for (turn, batch) in batches.iter().chain(&batches).enumerate() {
+            let (partition, offset) = (turn % 2, &mut places[turn % 2].0);
+            for _ in 0..batch.records {
+                let found = schedule.number(i32::try_from(partition).unwrap(), *offset);
+                assert_eq!(found, Some(number));
+                *offset += 1;
+                number += 1;
+            }
+        }
+        let due = schedule.due(5).saturating_duration_since(schedule.begun);
+        assert_eq!(due.as_millis(), 5);
+        assert_eq!(
+            (schedule.number(7, 0), schedule.number(0, -1)),
+            (None, None)
+        );
+    }
 
     #[test]
     fn quantiles_are_those_of_sorting_by_hand() {

@@ -7,6 +7,7 @@
 //! record, since a consumer needs up to a second to get there, to the last; that of `gannet` until
 //! its last commit.
 
+mod client;
 mod drain;
 mod latency;
 mod stage;
@@ -34,6 +35,8 @@ pub use topic::{Compression, Host, MadeTopic, TopicError, TopicOptions};
 pub struct KafkaOptions {
     /// Workers of `gannet`.
     pub workers: usize,
+    /// Whether each of them fetches on a thread of its own.
+    pub fetch_thread: bool,
     /// How many turns.
     pub settings: Settings,
 }
@@ -78,7 +81,7 @@ pub fn kafka(
     progress: &mut dyn FnMut(&str, Step),
 ) -> Result<Vec<ResultRow>, BenchError> {
     let indicators = snapshots.clone().current().indicators();
-    let stage = Stage::new(topic, traffic, snapshots, options.workers);
+    let stage = Stage::new(topic, snapshots, options);
     let truth = traffic.truth();
     let mut contenders = [
         Contender::with_clock("gannet", |turn, clock| stage.turn(turn, clock)),
@@ -123,6 +126,7 @@ fn reader_options(topic: &MadeTopic, cluster: &ClusterConfig, group: &str) -> Ka
         }]
         .into(),
         starts: vec![Start::Earliest],
+        fetch_thread: false,
     }
 }
 

@@ -7,11 +7,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
 use super::topic::MadeTopic;
-use super::{PATIENCE, TurnFault, reader_options, stuck};
+use super::{KafkaOptions, PATIENCE, TurnFault, reader_options, stuck};
 use crate::config::{DeadConfig, TopicConfig, WorkersConfig};
 use crate::hits::Orientation;
 use crate::lab::bench::harness::{Clock, TurnError, Work};
-use crate::lab::bench::traffic::{Traffic, orientation};
+use crate::lab::bench::traffic::orientation;
 use crate::model::{EventTime, OutputFormat};
 use crate::pipeline::{Worker, WorkerOptions, WorkerOutput};
 use crate::sink::KafkaSink;
@@ -27,6 +27,7 @@ pub(super) struct Stage<'a> {
     bytes: u64,
     snapshots: SnapshotReader,
     workers: usize,
+    fetch_thread: bool,
     orientation: Arc<Orientation>,
 }
 
@@ -43,19 +44,19 @@ enum Said {
 }
 
 impl<'a> Stage<'a> {
-    /// A stage of `workers` on `topic`, which was made of `traffic`.
+    /// A stage on `topic`.
     pub(super) fn new(
         topic: &'a MadeTopic,
-        traffic: &Traffic,
         snapshots: &SnapshotReader,
-        workers: usize,
+        options: &KafkaOptions,
     ) -> Self {
         Self {
             topic,
-            planted: traffic.truth().hits * topic.walks(),
-            bytes: traffic.bytes() as u64 * topic.walks(),
+            planted: topic.planted(),
+            bytes: topic.bytes(),
             snapshots: snapshots.clone(),
-            workers,
+            workers: options.workers,
+            fetch_thread: options.fetch_thread,
             orientation: Arc::new(orientation()),
         }
     }
@@ -71,6 +72,7 @@ impl<'a> Stage<'a> {
                     topic: self.topic,
                     group: self.topic.group("gannet", turn),
                     member,
+                    fetch_thread: self.fetch_thread,
                     snapshots: self.snapshots.clone(),
                     orientation: Arc::clone(&self.orientation),
                 };
@@ -167,6 +169,7 @@ pub(super) struct Job<'a> {
     pub(super) topic: &'a MadeTopic,
     pub(super) group: String,
     pub(super) member: usize,
+    pub(super) fetch_thread: bool,
     pub(super) snapshots: SnapshotReader,
     pub(super) orientation: Arc<Orientation>,
 }
@@ -181,6 +184,7 @@ impl Job<'_> {
         let cluster = self.topic.cluster();
         let reader = KafkaReaderOptions {
             member: self.member,
+            fetch_thread: self.fetch_thread,
             ..reader_options(self.topic, cluster, &self.group)
         };
         let options = WorkerOptions {

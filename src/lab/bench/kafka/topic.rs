@@ -91,6 +91,10 @@ pub struct MadeTopic {
     options: TopicOptions,
     records: u64,
     walks: u64,
+    /// Hits that are planted in it.
+    planted: u64,
+    /// Bytes of the values of its records.
+    bytes: u64,
 }
 
 impl MadeTopic {
@@ -119,6 +123,8 @@ impl MadeTopic {
             options,
             records: traffic.len() as u64 * walks,
             walks,
+            planted: traffic.truth().hits * walks,
+            bytes: traffic.bytes() as u64 * walks,
         };
         match host {
             Host::Kafka(_) => topic.create()?,
@@ -163,9 +169,14 @@ impl MadeTopic {
         self.records
     }
 
-    /// How often the records of the traffic were sent.
-    pub fn walks(&self) -> u64 {
-        self.walks
+    /// Hits that are planted in it.
+    pub fn planted(&self) -> u64 {
+        self.planted
+    }
+
+    /// Bytes of the values of its records.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// A group for one turn of `engine`.
@@ -177,12 +188,12 @@ impl MadeTopic {
     ///
     /// # Errors
     /// [`TopicError::Kafka`] when the library refuses.
-    pub(super) fn producer(&self, linger_ms: u32) -> Result<BaseProducer, TopicError> {
+    fn producer(&self) -> Result<BaseProducer, TopicError> {
         let mut config = rdkafka::ClientConfig::new();
         for (name, value) in self.cluster.client_settings() {
             config.set(name, value);
         }
-        config.set("linger.ms", linger_ms.to_string());
+        config.set("linger.ms", "50");
         config.set("batch.size", "1000000");
         config.set("batch.num.messages", "100000");
         config.set("queue.buffering.max.kbytes", "65536");
@@ -196,7 +207,7 @@ impl MadeTopic {
     ///
     /// # Errors
     /// [`TopicError::Kafka`] when the library refuses.
-    pub(super) fn send(
+    fn send(
         &self,
         producer: &BaseProducer,
         value: &[u8],
@@ -217,7 +228,7 @@ impl MadeTopic {
 
     /// Sends the records of `traffic`, to the partitions in turn.
     fn fill(&self, traffic: &Traffic) -> Result<(), TopicError> {
-        let producer = self.producer(50)?;
+        let producer = self.producer()?;
         let mut partitions = (0..self.options.partitions).cycle();
         for _ in 0..self.walks {
             for value in traffic.values() {

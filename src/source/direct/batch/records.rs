@@ -41,15 +41,6 @@ pub struct Records<'a> {
     clock: Clock,
 }
 
-/// Where a walk stands that goes on later, while its payload stays with somebody else.
-#[derive(Clone, Debug)]
-pub struct Paused {
-    /// How many bytes were not read yet.
-    rest_len: usize,
-    /// The walk, without its bytes.
-    walk: Records<'static>,
-}
-
 /// Where the times of a batch's records come from.
 #[derive(Clone, Copy, Debug)]
 enum Clock {
@@ -87,14 +78,6 @@ impl<'a> Records<'a> {
             } else {
                 Clock::Created(batch.base_timestamp)
             },
-        }
-    }
-
-    /// Stops here, to go on with [`Paused::resume`].
-    pub fn pause(self) -> Paused {
-        Paused {
-            rest_len: self.rest.len(),
-            walk: Records { rest: &[], ..self },
         }
     }
 
@@ -170,17 +153,6 @@ impl<'a> Records<'a> {
     }
 }
 
-impl Paused {
-    /// Goes on in `payload`, the same one.
-    pub fn resume(self, payload: &[u8]) -> Records<'_> {
-        let at = payload.len().saturating_sub(self.rest_len);
-        Records {
-            rest: payload.get(at..).unwrap_or_default(),
-            ..self.walk
-        }
-    }
-}
-
 impl<'a> Iterator for Records<'a> {
     type Item = Result<RawRecord<'a>, BatchError>;
 
@@ -202,6 +174,16 @@ impl<'a> Iterator for Records<'a> {
 impl std::iter::FusedIterator for Records<'_> {}
 
 impl<'a> RawHeaders<'a> {
+    /// The headers that `bytes` hold.
+    pub(in super::super) fn of(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes that hold them.
+    pub(in super::super) fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
     /// The headers in their order. Ends where they stop making sense; those whose name is not
     /// UTF-8 are passed over.
     pub fn iter(self) -> Headers<'a> {

@@ -117,7 +117,7 @@ impl Fetcher {
         partition.wait(now);
         let moved = MOVED.contains(&code);
         if code == ResponseError::OffsetOutOfRange {
-            self.lost.insert(place);
+            self.lost.insert(place, false);
             return;
         }
         if moved {
@@ -140,6 +140,8 @@ impl Fetcher {
             return;
         };
         let wanted = partition.position;
+        // What was below that and is not ready is forgotten with the rest, and fetched again.
+        let again = end.min(partition.prepared);
         tracing::warn!(
             partition = self.name(place),
             wanted,
@@ -153,7 +155,7 @@ impl Fetcher {
             wanted,
             resumed: end,
         });
-        self.go_to(place, end);
+        self.fetch_again(place, again);
     }
 
     /// A batch is bad: its partition waits, and then asks for it again.
@@ -163,9 +165,22 @@ impl Fetcher {
             offset,
             fault,
         } = fault;
-        self.go_to(place, offset);
+        self.fetch_again(place, offset);
         if let Some(partition) = self.partitions.get_mut(&place) {
             partition.wait(now);
+            // Told at once, though other partitions go on; then more and more rarely.
+            if partition.backoff.failures().is_power_of_two() {
+                tracing::warn!(
+                    topic = self
+                        .streams
+                        .get(usize::from(place.0.0))
+                        .map(|stream| &*stream.topic),
+                    partition = place.1,
+                    offset,
+                    error = &fault as &(dyn std::error::Error + 'static),
+                    "a batch cannot be read; its partition waits and is asked again"
+                );
+            }
         }
         let place = self.name(place);
         self.note(match fault {

@@ -11,19 +11,41 @@ use super::super::testing::logs::{LogBroker, Misdeed, Stored};
 use super::super::testing::start;
 use super::*;
 use crate::model::EventFormat;
+use crate::source::{Record, StreamId};
 
 /// Longest wait for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Batches of three records each, from offset 0 on.
-fn log(batches: i64) -> Vec<Stored> {
+pub(in super::super) fn log(batches: i64) -> Vec<Stored> {
     let batch = |at: i64| (at * 3 + 3, Made::small(at * 3, 3).bytes());
     (0..batches).map(batch).collect()
+}
+
+/// A fetcher for the topic of `broker`, with librdkafka's `properties`.
+pub(in super::super) fn fetcher_of(broker: &LogBroker, properties: &[(&str, &str)]) -> Fetcher {
+    let mut all = BTreeMap::from([
+        ("socket.timeout.ms".to_owned(), "1000".to_owned()),
+        ("fetch.wait.max.ms".to_owned(), "50".to_owned()),
+    ]);
+    for (name, value) in properties {
+        all.insert((*name).to_owned(), (*value).to_owned());
+    }
+    let brokers = format!("127.0.0.1:{}", broker.port);
+    let settings = FetchSettings::from_properties(&brokers, &all).unwrap();
+    let stream = Stream {
+        source: "s".to_owned(),
+        topic: "t".to_owned(),
+        format: EventFormat::ZeekJson,
+    };
+    let streams: Arc<[Stream]> = Arc::from(vec![stream]);
+    Fetcher::new(settings, &streams, Instant::now()).unwrap()
 }
 
 /// A fetcher of all partitions of a broker, from their beginning.
 struct Reading {
     fetcher: Fetcher,
+    portion: Portion,
     offsets: BTreeMap<i32, Vec<i64>>,
     troubles: Vec<String>,
     limit: Instant,
@@ -32,22 +54,7 @@ struct Reading {
 impl Reading {
     /// One with librdkafka's `properties`.
     fn of(broker: &LogBroker, properties: &[(&str, &str)]) -> Self {
-        let mut all = BTreeMap::from([
-            ("socket.timeout.ms".to_owned(), "1000".to_owned()),
-            ("fetch.wait.max.ms".to_owned(), "50".to_owned()),
-        ]);
-        for (name, value) in properties {
-            all.insert((*name).to_owned(), (*value).to_owned());
-        }
-        let brokers = format!("127.0.0.1:{}", broker.port);
-        let settings = FetchSettings::from_properties(&brokers, &all).unwrap();
-        let stream = Stream {
-            source: "s".to_owned(),
-            topic: "t".to_owned(),
-            format: EventFormat::ZeekJson,
-        };
-        let streams: Arc<[Stream]> = Arc::from(vec![stream]);
-        let mut fetcher = Fetcher::new(settings, &streams, Instant::now()).unwrap();
+        let mut fetcher = fetcher_of(broker, properties);
         let partitions = broker.state().logs.keys().copied().collect::<Vec<_>>();
         let places = partitions
             .into_iter()
@@ -55,6 +62,7 @@ impl Reading {
         fetcher.assign(places, Instant::now());
         Self {
             fetcher,
+            portion: Portion::default(),
             offsets: BTreeMap::new(),
             troubles: Vec::new(),
             limit: Instant::now() + PATIENCE,
@@ -79,10 +87,14 @@ impl Reading {
                     .push(record.offset);
             }
         };
-        let any = self.fetcher.lend(records_max, &mut keep, Instant::now());
+        if self.portion.is_empty() {
+            self.portion.clear();
+            self.fetcher.prepare(&mut self.portion, Instant::now());
+        }
+        let any = self.portion.lend(records_max, &mut keep, |_, _| {});
         self.troubles
             .extend(self.fetcher.take_trouble().map(|error| error.to_string()));
-        if !any && !self.fetcher.has_records() {
+        if !any && self.fetcher.queue.bytes() == 0 {
             let now = Instant::now();
             self.fetcher
                 .wait(now, now + Duration::from_millis(20))
@@ -99,7 +111,7 @@ impl Reading {
 }
 
 /// All offsets below `end`.
-fn below(end: i64) -> Vec<i64> {
+pub(in super::super) fn below(end: i64) -> Vec<i64> {
     (0..end).collect()
 }
 
@@ -167,10 +179,11 @@ fn an_offset_out_of_range_waits_for_somebody_to_say_where_to_go_on() {
     let broker = LogBroker::new([(0, log(5)), (1, log(5))].into());
     broker.state().misdeeds.push_back(Misdeed::Code(1));
     let mut reading = Reading::of(&broker, &[]);
-    while reading.fetcher.lost_places().len() < 2 {
+    let mut lost = Vec::new();
+    while lost.len() < 2 {
         reading.step(100);
+        lost.append(&mut reading.fetcher.take_lost());
     }
-    let lost = reading.fetcher.lost_places();
     assert_eq!(lost[0], ((StreamId(0), 0), Some(0)));
     let asked = broker.state().fetches.len();
     for _ in 0..5 {
@@ -181,8 +194,9 @@ fn an_offset_out_of_range_waits_for_somebody_to_say_where_to_go_on() {
         asked,
         "what is lost is not asked for"
     );
-    reading.fetcher.go_to((StreamId(0), 0), 6);
-    reading.fetcher.go_to((StreamId(0), 1), 0);
+    assert_eq!(reading.fetcher.take_lost(), [], "it is told once");
+    reading.fetcher.go_on((StreamId(0), 0), 6);
+    reading.fetcher.go_on((StreamId(0), 1), 0);
     reading.until(24, 100);
     assert_eq!(reading.offsets[&0], (6..15).collect::<Vec<i64>>());
     assert_eq!(reading.offsets[&1], below(15));
@@ -200,6 +214,56 @@ fn a_log_that_was_cut_back_is_read_from_there_and_told() {
         panic!("a gap");
     };
     assert_eq!((gap.wanted, gap.resumed), (15, 9));
+}
+
+/// Waits without making anything ready, until `done`.
+fn hold_until(reading: &mut Reading, mut done: impl FnMut(&mut Fetcher) -> bool) {
+    while !done(&mut reading.fetcher) {
+        assert!(Instant::now() < reading.limit, "in vain");
+        let now = Instant::now();
+        let until = now + Duration::from_millis(20);
+        reading.fetcher.wait(now, until).unwrap();
+        reading.fetcher.turn(start());
+    }
+}
+
+#[test]
+fn what_was_fetched_before_an_offset_out_of_range_is_still_handed_out() {
+    let broker = LogBroker::new([(0, log(5))].into());
+    let mut reading = Reading::of(&broker, &[("max.partition.fetch.bytes", "1")]);
+    hold_until(&mut reading, |fetcher| fetcher.queue.bytes() > 0);
+    broker.state().misdeeds.push_back(Misdeed::Code(1));
+    let mut lost = Vec::new();
+    hold_until(&mut reading, |fetcher| {
+        lost.append(&mut fetcher.take_lost());
+        !lost.is_empty()
+    });
+    let (place, wanted) = lost[0];
+    let fetched = wanted.expect("an offset");
+    assert!(fetched >= 3);
+    reading.fetcher.go_on(place, 12);
+    let left = usize::try_from(fetched).unwrap() + 3;
+    reading.until(left.min(15), 2);
+    let expected: Vec<i64> = below(fetched)
+        .into_iter()
+        .chain(fetched.max(12)..15)
+        .collect();
+    assert_eq!(reading.offsets[&0], expected);
+}
+
+#[test]
+fn what_was_fetched_below_the_end_of_a_log_that_was_cut_back_is_not_lost() {
+    let broker = LogBroker::new([(0, log(5))].into());
+    let mut reading = Reading::of(&broker, &[]);
+    hold_until(&mut reading, |fetcher| fetcher.queue.bytes() > 0);
+    broker.state().misdeeds.push_back(Misdeed::CutBack(9));
+    let mut gaps = Vec::new();
+    hold_until(&mut reading, |fetcher| {
+        gaps.append(&mut fetcher.take_gaps());
+        !gaps.is_empty()
+    });
+    reading.until(15, 100);
+    assert_eq!(reading.offsets[&0], below(15));
 }
 
 #[test]
@@ -299,16 +363,18 @@ fn what_is_assigned_anew_is_read_from_its_new_place_and_nothing_else() {
     reading
         .fetcher
         .assign([((StreamId(0), 1), Some(12))], Instant::now());
+    reading.portion.clear();
     reading.offsets.clear();
     reading.until(3, 100);
     for _ in 0..5 {
         reading.step(100);
     }
     assert_eq!(reading.offsets, [(1, vec![12, 13, 14])].into());
-    assert_eq!(reading.fetcher.lag(), [(StreamId(0), 1, 0)]);
+    let extent = Extent { from: 12, end: 15 };
+    assert_eq!(reading.fetcher.extents(), [((StreamId(0), 1), extent)]);
     reading.fetcher.assign([], Instant::now());
     reading.step(1);
-    assert!(reading.fetcher.lag().is_empty() && !reading.fetcher.has_records());
+    assert!(reading.fetcher.extents().is_empty() && reading.fetcher.queue.bytes() == 0);
 }
 
 #[test]

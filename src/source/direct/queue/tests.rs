@@ -32,18 +32,29 @@ struct Lent {
 /// Lends `records_max` at a time until nothing is left or something is wrong.
 fn lend_all(queue: &mut Queue, records_max: usize) -> (Lent, Option<QueueFault>) {
     let mut lent = Lent::default();
-    while !queue.is_empty() {
-        let (records, reached) = (&mut lent.records, &mut lent.reached);
-        let any = queue.lend(
-            records_max,
-            &mut |batch| {
-                let places = batch.iter().map(|record| (record.partition, record.offset));
-                records.push(places.collect());
-            },
-            |place, offset| reached.push((place, offset)),
-        );
-        if let Err(fault) = any {
+    let mut portion = Portion::default();
+    while queue.bytes() > 0 {
+        portion.clear();
+        let mut prepared = Vec::new();
+        let fault = queue.prepare(&mut portion, |place, offset| prepared.push((place, offset)));
+        while !portion.is_empty() {
+            let (records, reached) = (&mut lent.records, &mut lent.reached);
+            portion.lend(
+                records_max,
+                &mut |batch| {
+                    let places = batch.iter().map(|record| (record.partition, record.offset));
+                    records.push(places.collect());
+                },
+                |place, offset| reached.push((place, offset)),
+            );
+        }
+        if let Err(fault) = fault {
             return (lent, Some(fault));
+        }
+        // What is prepared is what is handed out.
+        for (place, _) in &prepared {
+            let last = |all: &[(Place, i64)]| all.iter().rev().find(|(at, _)| at == place).copied();
+            assert_eq!(last(&prepared), last(&lent.reached));
         }
     }
     (lent, None)
@@ -197,13 +208,13 @@ fn what_is_forgotten_is_not_handed_out() {
     for place in [PLACE, OTHER] {
         queue.push(chunk(place, 100, &[Made::small(100, 5).bytes()]));
     }
-    let lent = queue.lend(2, &mut |_| {}, |_, _| {});
-    assert!(lent.unwrap());
+    assert!(queue.has(PLACE));
     queue.forget(PLACE);
     let (lent, _) = lend_all(&mut queue, 100);
+    assert!(!queue.has(PLACE));
     assert!(lent.records.iter().flatten().all(|(at, _)| *at == OTHER.1));
     assert_eq!(offsets(&lent).len(), 5);
     queue.push(chunk(PLACE, 100, &[Made::small(100, 5).bytes()]));
     queue.clear();
-    assert!(queue.is_empty() && queue.bytes() == 0);
+    assert!(!queue.has(PLACE) && queue.bytes() == 0);
 }
