@@ -38,6 +38,7 @@ pub(crate) struct Opening {
     pub(crate) group: String,
     pub(crate) topics: Vec<String>,
     pub(crate) start: Start,
+    pub(crate) session_timeout: Duration,
 }
 
 impl Opening {
@@ -51,6 +52,7 @@ impl Opening {
             group: format!("readers-{}-{number}", std::process::id()),
             topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
             start: Start::Earliest,
+            session_timeout: Duration::from_secs(6),
         }
     }
 
@@ -63,6 +65,11 @@ impl Opening {
 
     /// Opens it.
     pub(crate) fn open(&self) -> Reading {
+        self.try_open().expect("a reader")
+    }
+
+    /// Opens it, or says why it cannot be had.
+    pub(crate) fn try_open(&self) -> Result<Reading, SourceError> {
         let streams = self.topics.iter().map(|topic| Stream {
             source: "test".to_owned(),
             topic: topic.clone(),
@@ -71,20 +78,20 @@ impl Opening {
         let options = KafkaReaderOptions {
             kafka: KafkaConfig {
                 reader: self.choice,
-                session_timeout: Duration::from_secs(6),
+                session_timeout: self.session_timeout,
                 ..KafkaConfig::new(self.cluster.clone(), self.group.clone())
             },
             member: 0,
             streams: Arc::from(streams.collect::<Vec<_>>()),
             starts: vec![self.start; self.topics.len()],
         };
-        Reading {
-            reader: open(&options).expect("a reader"),
+        Ok(Reading {
+            reader: open(&options)?,
             read: Read::new(),
             gaps: Vec::new(),
             errors: Vec::new(),
             records_max: 100,
-        }
+        })
     }
 }
 
