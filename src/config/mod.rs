@@ -11,6 +11,7 @@ mod gate;
 mod inputs;
 mod kafka;
 mod load;
+mod oauth;
 mod reader;
 mod stages;
 mod units;
@@ -32,6 +33,7 @@ use ipnet::IpNet;
 pub use error::{ConfigError, ConfigErrors};
 pub use feeds::{Origin, TsigConfig, WebConfig, ZoneConfig};
 pub use gate::{ChangeLimits, GateConfig, HitLimits};
+pub use oauth::{OauthSettings, OauthToken};
 
 use crate::model::{
     EventFormat, FeedFormat, LeaseFormat, NameEngine, OutputFormat, Role, Scope, VictimDirection,

@@ -2,10 +2,12 @@
 //! a message. What the library gives back as failed is sent again with the same bytes.
 
 use std::collections::VecDeque;
+use std::error::Error;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
@@ -14,7 +16,7 @@ use rdkafka::producer::{
 };
 
 use super::{Acknowledged, MessageSink, Outgoing, SinkError};
-use crate::config::ClusterConfig;
+use crate::config::{ClusterConfig, OauthSettings};
 
 /// How long a failed message waits before it is sent again, at first and at most.
 const RETRY_WAIT: Duration = Duration::from_millis(200);
@@ -219,7 +221,10 @@ fn create(cluster: &ClusterConfig) -> Result<BaseProducer<Context>, SinkError> {
         config.set(name, value);
     }
     config
-        .create_with_context(Context::default())
+        .create_with_context(Context {
+            oauth: OauthSettings::of(&cluster.properties),
+            reports: Mutex::default(),
+        })
         .map_err(SinkError::Create)
 }
 
@@ -230,12 +235,28 @@ enum Report {
 }
 
 /// Collects delivery reports; the library calls it from `poll`, on the worker's thread.
-#[derive(Default)]
 struct Context {
+    /// Which tokens prove who we are, if any do.
+    oauth: Option<OauthSettings>,
     reports: Mutex<Vec<Report>>,
 }
 
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    // The library makes only the first token itself: it leaves the others to whoever takes its events.
+    fn generate_oauth_token(&self, _written: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        let oauth = self.oauth.as_ref();
+        let oauth = oauth.ok_or("tokens without signature are not asked for")?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+        let token = oauth.token(now);
+        Ok(OAuthToken {
+            lifetime_ms: i64::try_from(token.until.as_millis())?,
+            token: token.text,
+            principal_name: token.principal,
+        })
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "kafka producer");
     }

@@ -1,11 +1,13 @@
 //! Kafka client settings that every consumer of ours shares, and why each is set.
 
-use std::time::Duration;
+use std::error::Error;
+use std::time::{Duration, SystemTime};
 
 use rdkafka::ClientConfig;
+use rdkafka::client::OAuthToken;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use crate::config::ClusterConfig;
+use crate::config::{ClusterConfig, OauthSettings};
 
 /// The settings of every consumer: offsets are ours to keep, and a full local queue never
 /// makes the client sleep for a second.
@@ -35,6 +37,19 @@ pub(super) const DEFAULTS: [(&str, &str); 10] = [
     // A new topic or partition is noticed within this time.
     ("topic.metadata.refresh.interval.ms", "30000"),
 ];
+
+/// The next token of OAUTHBEARER for a client of the library. The library makes only the first one
+/// itself: it leaves the others to whoever takes its events, as we do.
+pub(super) fn renewed_token(oauth: Option<&OauthSettings>) -> Result<OAuthToken, Box<dyn Error>> {
+    let oauth = oauth.ok_or("tokens without signature are not asked for")?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    let token = oauth.token(now);
+    Ok(OAuthToken {
+        lifetime_ms: i64::try_from(token.until.as_millis())?,
+        token: token.text,
+        principal_name: token.principal,
+    })
+}
 
 /// Why a cluster could not be asked.
 #[derive(Debug, thiserror::Error)]

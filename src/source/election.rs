@@ -2,19 +2,21 @@
 //! topic. Nothing is read here; the membership alone decides, and a commit through it fails
 //! once another instance has taken over.
 
+use std::error::Error;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::SourceError;
-use super::client::consumer_config;
-use crate::config::KafkaConfig;
+use super::client::{consumer_config, renewed_token};
+use crate::config::{KafkaConfig, OauthSettings};
 
 /// A candidate.
 pub struct Election {
@@ -42,7 +44,10 @@ impl Election {
         // Partition 0 goes to one member whatever the number of partitions.
         config.set("partition.assignment.strategy", "range");
         let consumer: BaseConsumer<Context> = config
-            .create_with_context(Context::default())
+            .create_with_context(Context {
+                oauth: OauthSettings::of(&kafka.cluster.properties),
+                active: Mutex::default(),
+            })
             .map_err(|source| SourceError::kafka("cannot create consumer", source))?;
         consumer
             .subscribe(&[topic])
@@ -89,12 +94,19 @@ impl Election {
 }
 
 /// Notes whether partition 0 is ours.
-#[derive(Default)]
 struct Context {
+    /// Which tokens prove who we are, if any do.
+    oauth: Option<OauthSettings>,
     active: Mutex<bool>,
 }
 
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _written: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        renewed_token(self.oauth.as_ref())
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "kafka election");
     }

@@ -16,6 +16,7 @@ use context::{Context, Revocation};
 
 use super::client::consumer_config;
 use super::{CommitWait, Gap, KafkaReaderOptions, NextOffset, SourceError, Stream, StreamId};
+use crate::config::OauthSettings;
 
 /// How long one request to a broker may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -84,6 +85,7 @@ impl Membership {
             streams: Arc::clone(&options.streams),
             starts: options.starts.clone(),
             pauses: fetching == Fetching::Ours,
+            oauth: OauthSettings::of(&kafka.cluster.properties),
             state: Mutex::default(),
         };
         let consumer: BaseConsumer<Context> = config

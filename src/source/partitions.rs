@@ -2,18 +2,19 @@
 //! tools that keep their own offsets (hits, leases, episodes).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
-use rdkafka::client::Client;
+use rdkafka::client::{Client, OAuthToken};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::SourceError;
-use super::client::consumer_config;
-use crate::config::ClusterConfig;
+use super::client::{consumer_config, renewed_token};
+use crate::config::{ClusterConfig, OauthSettings};
 
 /// How long one request to a broker may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -71,7 +72,9 @@ impl PartitionReader {
         config.set("enable.partition.eof", "true");
         let create = || {
             let created: Result<BaseConsumer<Context>, KafkaError> =
-                config.create_with_context(Context);
+                config.create_with_context(Context {
+                    oauth: OauthSettings::of(&cluster.properties),
+                });
             created.map_err(|source| SourceError::kafka("cannot create consumer", source))
         };
         let mut reader = Self {
@@ -277,9 +280,18 @@ impl PartitionReader {
 }
 
 /// Logs what the library says, but for the ends of partitions, which it takes for errors.
-struct Context;
+struct Context {
+    /// Which tokens prove who we are, if any do.
+    oauth: Option<OauthSettings>,
+}
 
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _written: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        renewed_token(self.oauth.as_ref())
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
         if code != Some(RDKafkaErrorCode::PartitionEOF) {

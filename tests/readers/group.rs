@@ -36,7 +36,7 @@ fn reading_goes_on_where_it_was_committed_whoever_reads() {
             reading.commit();
             let read = reading.count();
             drop(reading);
-            opening.choice = second;
+            opening.reader = second;
             let mut reading = opening.open();
             reading.exactly(1000 - read);
         }

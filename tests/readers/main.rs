@@ -5,7 +5,10 @@
 mod support;
 
 mod changes;
+mod choice;
 mod group;
+mod nodes;
 mod read;
 mod same;
+mod secure;
 mod transactions;

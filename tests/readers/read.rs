@@ -14,8 +14,35 @@ use gannet::source::{
 
 use crate::support::PATIENCE;
 
+/// A reader that is tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Our own, which fetches on the worker's thread.
+    Direct,
+    /// Our own, which fetches on a thread of its own.
+    Beside,
+    /// librdkafka's.
+    Librdkafka,
+    /// Our own if it can, else librdkafka's.
+    Auto,
+}
+
 /// Both readers.
-pub(crate) const READERS: [ReaderChoice; 2] = [ReaderChoice::Direct, ReaderChoice::Librdkafka];
+pub(crate) const BOTH: [Reader; 2] = [Reader::Direct, Reader::Librdkafka];
+
+/// All ways to read.
+pub(crate) const READERS: [Reader; 3] = [Reader::Direct, Reader::Beside, Reader::Librdkafka];
+
+impl Reader {
+    /// What is configured for it.
+    fn choice(self) -> ReaderChoice {
+        match self {
+            Self::Direct | Self::Beside => ReaderChoice::Direct,
+            Self::Librdkafka => ReaderChoice::Librdkafka,
+            Self::Auto => ReaderChoice::Auto,
+        }
+    }
+}
 
 /// A record as it was read, but for its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,27 +60,26 @@ pub(crate) type Read = BTreeMap<(u16, i32), Vec<Seen>>;
 /// How a reader is opened.
 #[derive(Clone)]
 pub(crate) struct Opening {
-    pub(crate) choice: ReaderChoice,
+    pub(crate) reader: Reader,
     pub(crate) cluster: ClusterConfig,
     pub(crate) group: String,
     pub(crate) topics: Vec<String>,
     pub(crate) start: Start,
-    /// Whether the direct reader fetches on a thread of its own.
-    pub(crate) fetch_thread: bool,
+    pub(crate) session_timeout: Duration,
 }
 
 impl Opening {
     /// A reader of `topics` from their beginning, in a group of its own.
-    pub(crate) fn new(choice: ReaderChoice, brokers: &str, topics: &[&str]) -> Self {
+    pub(crate) fn new(reader: Reader, brokers: &str, topics: &[&str]) -> Self {
         static GROUPS: AtomicU32 = AtomicU32::new(0);
         let number = GROUPS.fetch_add(1, Ordering::Relaxed);
         Self {
-            choice,
+            reader,
             cluster: ClusterConfig::new(brokers),
             group: format!("readers-{}-{number}", std::process::id()),
             topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
             start: Start::Earliest,
-            fetch_thread: false,
+            session_timeout: Duration::from_secs(6),
         }
     }
 
@@ -66,6 +92,11 @@ impl Opening {
 
     /// Opens it.
     pub(crate) fn open(&self) -> Reading {
+        self.try_open().expect("a reader")
+    }
+
+    /// Opens it, or says why it cannot be had.
+    pub(crate) fn try_open(&self) -> Result<Reading, SourceError> {
         let streams = self.topics.iter().map(|topic| Stream {
             source: "test".to_owned(),
             topic: topic.clone(),
@@ -73,22 +104,22 @@ impl Opening {
         });
         let options = KafkaReaderOptions {
             kafka: KafkaConfig {
-                reader: self.choice,
-                session_timeout: Duration::from_secs(6),
+                reader: self.reader.choice(),
+                session_timeout: self.session_timeout,
                 ..KafkaConfig::new(self.cluster.clone(), self.group.clone())
             },
             member: 0,
             streams: Arc::from(streams.collect::<Vec<_>>()),
             starts: vec![self.start; self.topics.len()],
-            fetch_thread: self.fetch_thread,
+            fetch_thread: self.reader == Reader::Beside,
         };
-        Reading {
-            reader: open(&options).expect("a reader"),
+        Ok(Reading {
+            reader: open(&options)?,
             read: Read::new(),
             gaps: Vec::new(),
             errors: Vec::new(),
             records_max: 100,
-        }
+        })
     }
 }
 

@@ -57,23 +57,25 @@ fn fill(cluster: &Cluster, topic: &str, codec: &str, large: usize) -> usize {
     sent
 }
 
-/// What both readers read of `topics`, which must be the same.
+/// What all readers read of `topics`, which must be the same.
 #[track_caller]
 fn read_by_both(brokers: &str, topics: &[&str], count: usize) -> Read {
-    let [first, second] = READERS.map(|choice| {
+    let [first, others @ ..] = READERS.map(|choice| {
         let mut reading = Opening::new(choice, brokers, topics).open();
         reading.exactly(count);
         assert_eq!(reading.gaps, []);
         reading.read
     });
-    for (place, seen) in &first {
-        let other = &second[place];
-        assert_eq!(seen.len(), other.len(), "{place:?}");
-        for (one, other) in seen.iter().zip(other) {
-            assert!(one == other, "{place:?}: {one:?} and {other:?}");
+    for second in &others {
+        for (place, seen) in &first {
+            let other = &second[place];
+            assert_eq!(seen.len(), other.len(), "{place:?}");
+            for (one, other) in seen.iter().zip(other) {
+                assert!(one == other, "{place:?}: {one:?} and {other:?}");
+            }
         }
+        assert_eq!(first.len(), second.len());
     }
-    assert_eq!(first.len(), second.len());
     first
 }
 

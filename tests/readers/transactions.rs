@@ -57,14 +57,14 @@ fn aborted_records_are_left_out_and_open_ones_are_waited_for() {
             seen.map(text).collect::<Vec<_>>()
         })
     };
-    let [direct, library] = values("read_committed", 2);
-    assert_eq!(direct, library);
+    let [direct, beside, library] = values("read_committed", 2);
+    assert_eq!((&direct, &beside), (&library, &library));
     let texts: Vec<&str> = direct.iter().map(|(_, text)| text.as_str()).collect();
     assert_eq!(texts, ["kept-1", "kept-2"]);
-    let [direct, library] = values("read_uncommitted", 5);
-    assert_eq!(direct, library);
+    let [direct, beside, library] = values("read_uncommitted", 5);
+    assert_eq!((&direct, &beside), (&library, &library));
     two.commit_transaction(PATIENCE).expect("a commit");
-    let [direct, library] = values("read_committed", 3);
-    assert_eq!(direct, library);
+    let [direct, beside, library] = values("read_committed", 3);
+    assert_eq!((&direct, &beside), (&library, &library));
     assert_eq!(direct.last().map(|(_, text)| text.as_str()), Some("open"));
 }

@@ -81,14 +81,15 @@ impl Cluster {
         self.create_with(topic, partitions, &[]);
     }
 
-    /// Makes `topic`; the embedded broker knows no settings.
+    /// Makes `topic`, with as many copies as the cluster makes if nobody says; the embedded broker
+    /// knows no settings.
     pub fn create_with(&self, topic: &str, partitions: i32, settings: &[(&str, &str)]) {
         match self {
             Self::Embedded(broker) => broker.create_topic(topic, partitions).expect("a topic"),
             Self::Real(_) => {
                 let admin: AdminClient<DefaultClientContext> =
                     self.client().create().expect("an admin client");
-                let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+                let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
                 for (name, value) in settings {
                     new = new.set(name, value);
                 }

@@ -16,7 +16,7 @@
 //! 2. [`BrokerAddress::list`] and [`BrokerAddress::resolve`] find a broker's socket addresses.
 //! 3. [`Connection::start`] tries them one after the other (`attempt`). [`Connection::poll`]
 //!    then goes through the handshake of TLS (`transport`), the broker's versions (`versions`)
-//!    and SASL (`sasl`, `scram`, `oauth`; `setup` has the order), all within one limit of time.
+//!    and SASL (`sasl`, `scram`; `setup` has the order), all within one limit of time.
 //! 4. [`Connection::send`] writes a request behind those under way (`pipe`), and
 //!    [`Connection::poll`] returns the answers in their order, each within a buffer of the
 //!    [`FramePool`] (`frames`), which is used again when the last part of it is dropped.
@@ -46,7 +46,6 @@ mod fetcher;
 mod frames;
 mod leader;
 mod metadata;
-mod oauth;
 mod partition;
 mod pipe;
 mod poller;

@@ -217,7 +217,7 @@ impl Exchange {
             SaslSettings::ScramSha256(account) => scram(ScramHash::Sha256, account),
             SaslSettings::ScramSha512(account) => scram(ScramHash::Sha512, account),
             SaslSettings::OauthUnsecured(oauth) => {
-                self.secret = oauth.token(unix_time);
+                self.secret = oauth.token(unix_time).text;
                 Ok((Step::Told, oauth.message(&self.secret)))
             }
         }

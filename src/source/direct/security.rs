@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::Family;
-use super::oauth::OauthSettings;
 use super::properties::{Kind, kind};
+use crate::config::OauthSettings;
 
 /// How brokers are reached and what proves who is who.
 #[derive(Clone, Debug, PartialEq, Eq)]

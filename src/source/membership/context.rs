@@ -2,9 +2,11 @@
 //! reader, who acts on them between batches.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
@@ -12,7 +14,8 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::REQUEST_TIMEOUT;
-use crate::config::Start;
+use crate::config::{OauthSettings, Start};
+use crate::source::client::renewed_token;
 use crate::source::{Stream, StreamId, stream_of};
 
 /// What the client's callbacks note for the reader.
@@ -21,6 +24,8 @@ pub(in crate::source) struct Context {
     pub(super) starts: Vec<Start>,
     /// Whether records are not to be fetched by the library.
     pub(super) pauses: bool,
+    /// Which tokens prove who we are, if any do.
+    pub(super) oauth: Option<OauthSettings>,
     pub(super) state: Mutex<State>,
 }
 
@@ -98,6 +103,12 @@ impl Context {
 }
 
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _written: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        renewed_token(self.oauth.as_ref())
+    }
+
     fn stats(&self, statistics: Statistics) {
         let mut state = self.state();
         for topic in statistics.topics.values() {

@@ -8,10 +8,10 @@ use kafka_protocol::messages::{SaslAuthenticateResponse, SaslHandshakeResponse};
 use proptest::prelude::*;
 
 use super::super::error::Fault;
-use super::super::oauth::OauthSettings;
 use super::super::testing::scram::{NAME, PASSWORD, Twist, agree, hear, refuse, say, scram};
 use super::super::testing::{Client, Scripted, ask_for, stay, tell, tell_these_versions};
 use super::*;
+use crate::config::OauthSettings;
 
 /// The properties of a mechanism.
 fn properties(mechanism: &'static str) -> Vec<(&'static str, &'static str)> {

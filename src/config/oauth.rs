@@ -2,6 +2,7 @@
 //! `sasl.oauthbearer.config`. Whoever can write can make such a token: it is for tests and
 //! for networks where something else proves who is who.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 /// What a token says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct OauthSettings {
+pub struct OauthSettings {
     principal_claim: String,
     principal: String,
     scope_claim: String,
@@ -20,11 +21,36 @@ pub(super) struct OauthSettings {
     extensions: Vec<(String, String)>,
 }
 
+/// A token and what goes with it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OauthToken {
+    /// The token itself.
+    pub text: String,
+    /// Whose it is.
+    pub principal: String,
+    /// How long it is good, since the epoch.
+    pub until: Duration,
+}
+
 impl OauthSettings {
+    /// What librdkafka's `properties` ask for, if they ask for such tokens at all. What is malformed
+    /// counts as not asked for: the library refuses it.
+    pub fn of(properties: &BTreeMap<String, String>) -> Option<Self> {
+        let asked = properties.get("enable.sasl.oauthbearer.unsecure.jwt")?;
+        let yes = ["true", "t", "1"];
+        if !yes.iter().any(|yes| asked.eq_ignore_ascii_case(yes)) {
+            return None;
+        }
+        Self::read(properties.get("sasl.oauthbearer.config")?).ok()
+    }
+
     /// Reads librdkafka's form: `name=value` with spaces between, such as
     /// `principal=admin scope=role1,role2 lifeSeconds=600 extension_traceId=1`. The error says
     /// what is wrong without the value.
-    pub(super) fn read(written: &str) -> Result<Self, &'static str> {
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn read(written: &str) -> Result<Self, &'static str> {
         let mut settings = Self {
             principal_claim: "sub".to_owned(),
             principal: String::new(),
@@ -69,7 +95,7 @@ impl OauthSettings {
     }
 
     /// The first message to a broker.
-    pub(super) fn message(&self, token: &str) -> Vec<u8> {
+    pub fn message(&self, token: &str) -> Vec<u8> {
         let mut message = format!("n,,\x01auth=Bearer {token}");
         for (name, value) in &self.extensions {
             message.push_str(&format!("\x01{name}={value}"));
@@ -79,7 +105,7 @@ impl OauthSettings {
     }
 
     /// A token without signature that is good from `unix_time` on.
-    pub(super) fn token(&self, unix_time: Duration) -> String {
+    pub fn token(&self, unix_time: Duration) -> OauthToken {
         let mut claims = Map::new();
         claims.insert(self.principal_claim.clone(), json!(self.principal));
         claims.insert("iat".to_owned(), json!(unix_time.as_secs()));
@@ -90,7 +116,11 @@ impl OauthSettings {
         }
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#);
         let claims = URL_SAFE_NO_PAD.encode(Value::Object(claims).to_string());
-        format!("{header}.{claims}.")
+        OauthToken {
+            text: format!("{header}.{claims}."),
+            principal: self.principal.clone(),
+            until,
+        }
     }
 }
 
@@ -106,7 +136,7 @@ mod tests {
         )
         .unwrap();
         let message =
-            String::from_utf8(settings.message(&settings.token(Duration::from_secs(1000))))
+            String::from_utf8(settings.message(&settings.token(Duration::from_secs(1000)).text))
                 .unwrap();
         let token = message.strip_prefix("n,,\x01auth=Bearer ").unwrap();
         let token = token.strip_suffix("\x01traceId=123\x01\x01").unwrap();
@@ -121,6 +151,22 @@ mod tests {
             json!({"azp": "admin", "iat": 1000, "exp": 1600, "roles": ["role1", "role2"]})
         );
         assert_eq!(parts[2], "", "no signature");
+    }
+
+    #[test]
+    fn tokens_are_made_only_for_who_asks_for_them() {
+        let of = |asked: &str| {
+            let properties = [
+                ("enable.sasl.oauthbearer.unsecure.jwt", asked),
+                ("sasl.oauthbearer.config", "principal=admin"),
+            ];
+            let properties = properties.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let token = OauthSettings::of(&properties.into())?.token(Duration::from_secs(1000));
+            Some((token.principal, token.until.as_secs()))
+        };
+        assert_eq!(of("True"), Some(("admin".to_owned(), 4600)));
+        assert_eq!(of("false"), None);
+        assert_eq!(OauthSettings::of(&BTreeMap::new()), None);
     }
 
     #[test]
