@@ -206,13 +206,13 @@ fn the_whole_job_on_a_topic_is_measured_beside_the_bare_reading_of_it() {
     let rows = rows(
         directory.path(),
         "bench kafka --embedded --events 4000 --turns 3 --indicators 1000 --prefixes 100 \
-         --hit-share 0.01 --codec lz4 --rate 0.1 --seconds 1 --json",
+         --hit-share 0.01 --codec lz4 --rate 0.1 --seconds 1 --swap 100 --json",
     );
-    let engines = ["gannet", "direct-drain", "drain", "gannet"];
+    let engines = ["gannet", "direct-drain", "drain", "gannet", "gannet"];
     assert_eq!(column(&rows, "engine"), engines);
-    let benches = ["kafka", "kafka", "kafka", "kafka-latency"];
+    let benches = ["kafka", "kafka", "kafka", "kafka-latency", "kafka-swap"];
     assert_eq!(column(&rows, "bench"), benches);
-    assert_eq!(column(&rows, "codec"), ["lz4"; 4]);
+    assert_eq!(column(&rows, "codec"), ["lz4"; 5]);
     for row in &rows[..3] {
         assert!(row["records_per_second"].as_f64() > Some(0.0), "{row}");
         assert!(row["cpu_ns_per_record"].as_f64() > Some(0.0), "{row}");
@@ -223,6 +223,9 @@ fn the_whole_job_on_a_topic_is_measured_beside_the_bare_reading_of_it() {
         .map(|name| latency[name].as_f64().unwrap());
     assert!(0.0 < p50 && p50 <= p99 && p99 <= p999, "{latency}");
     assert!(latency["ops"].as_u64() > Some(0), "{latency}");
+    let swap = &rows[4];
+    assert!(swap["build_seconds"].as_f64() > Some(0.0), "{swap}");
+    assert!(swap["records_per_second"].is_number(), "{swap}");
 }
 
 #[test]

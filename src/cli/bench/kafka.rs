@@ -9,13 +9,13 @@ use crate::cli::{Outcome, Usage};
 use crate::config::{ClusterConfig, FetchThread};
 use crate::lab::EmbeddedBroker;
 use crate::lab::bench::kafka::{
-    Compression, Host, KafkaOptions, LatencyOptions, MadeTopic, TopicOptions, kafka, latency,
+    Compression, Host, KafkaOptions, LatencyOptions, MadeTopic, TopicOptions, kafka, latency, swap,
 };
 use crate::lab::bench::{
     FeedOptions, MadeFeed, ResultRow, Settings, Traffic, TrafficOptions, Workload,
 };
 use crate::model::Named;
-use crate::snapshot::{BuildOptions, Publisher};
+use crate::snapshot::{BuildOptions, Publisher, SnapshotReader};
 
 /// The arguments of `gannet bench kafka`.
 #[derive(clap::Args)]
@@ -90,6 +90,12 @@ pub(super) struct Arguments {
         value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
 
+    /// Also build another snapshot of so many names while the whole job goes on, publish it, and tell
+    /// how long a worker stands still and how fast it is meanwhile.
+    #[arg(long, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(FeedOptions::NAMES_MAX)))]
+    swap: Option<u32>,
+
     /// What made records follow from.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -130,8 +136,8 @@ impl Arguments {
         let feed = MadeFeed::new(feed).map_err(refusal)?;
         let traffic = self.traffic(&feed)?;
         progress("building the snapshot");
-        let snapshots = Publisher::new(made_snapshot(&feed, BuildOptions::default())?);
-        let snapshots = snapshots.reader();
+        let mut publisher = Publisher::new(made_snapshot(&feed, BuildOptions::default())?);
+        let snapshots = publisher.reader();
         progress("filling the topic");
         let topic = MadeTopic::make(host, &traffic, self.topic(self.events as u64))?;
         let options = KafkaOptions {
@@ -158,31 +164,80 @@ impl Arguments {
         let most = rows.first().and_then(|row| row.records_per_second);
         if let (Some(share), Some(most)) = (self.rate, most) {
             progress("holding a rate");
-            let stock = MadeTopic::make(host, &traffic, self.topic(1))?;
-            let topic = MadeTopic::make(host, &traffic, self.topic(0))?;
-            let options = LatencyOptions {
-                rate: most * share,
-                lasts: Duration::from_secs(self.seconds),
-                workers: self.workers,
-                fetch_thread: self.fetch_thread.applies(self.workers),
-            };
-            let found = latency(&topic, &stock, &snapshots, options)
-                .map_err(|error| anyhow::anyhow!("cannot hold the rate: {error}"))?;
-            rows.push(ResultRow {
-                bench: "kafka-latency".to_owned(),
-                engine: "gannet".to_owned(),
-                format: Some(name.to_owned()),
-                codec: Some(self.codec.as_str().to_owned()),
-                threads: Some(self.workers as u64),
-                ops: Some(found.hits),
-                records_per_second: Some(found.rate),
-                latency_ms_p50: Some(found.p50_ms),
-                latency_ms_p99: Some(found.p99_ms),
-                latency_ms_p999: Some(found.p999_ms),
-                ..ResultRow::default()
-            });
+            rows.push(self.latency(host, &traffic, &snapshots, most * share)?);
+        }
+        if let Some(names) = self.swap {
+            progress("changing the snapshot");
+            rows.push(self.swapped(&topic, &mut publisher, &options, names)?);
         }
         Ok(rows)
+    }
+
+    /// How long it takes from append to visible hit at `rate` records a second.
+    fn latency(
+        &self,
+        host: Host<'_>,
+        traffic: &Traffic,
+        snapshots: &SnapshotReader,
+        rate: f64,
+    ) -> anyhow::Result<ResultRow> {
+        let stock = MadeTopic::make(host, traffic, self.topic(1))?;
+        let topic = MadeTopic::make(host, traffic, self.topic(0))?;
+        let options = LatencyOptions {
+            rate,
+            lasts: Duration::from_secs(self.seconds),
+            workers: self.workers,
+            fetch_thread: self.fetch_thread.applies(self.workers),
+        };
+        let found = latency(&topic, &stock, snapshots, options)
+            .map_err(|error| anyhow::anyhow!("cannot hold the rate: {error}"))?;
+        Ok(ResultRow {
+            ops: Some(found.hits),
+            records_per_second: Some(found.rate),
+            latency_ms_p50: Some(found.p50_ms),
+            latency_ms_p99: Some(found.p99_ms),
+            latency_ms_p999: Some(found.p999_ms),
+            ..self.row("kafka-latency")
+        })
+    }
+
+    /// How a change to a snapshot of so many `names` is felt.
+    fn swapped(
+        &self,
+        topic: &MadeTopic,
+        publisher: &mut Publisher,
+        options: &KafkaOptions,
+        names: u32,
+    ) -> anyhow::Result<ResultRow> {
+        let feed = FeedOptions {
+            names,
+            prefixes: self.prefixes,
+            seed: self.seed,
+        };
+        let feed = MadeFeed::new(feed).map_err(refusal)?;
+        let next = || Ok(made_snapshot(&feed, BuildOptions::default())?);
+        let found = swap(topic, publisher, options, next)
+            .map_err(|error| anyhow::anyhow!("cannot change the snapshot: {error}"))?;
+        Ok(ResultRow {
+            size: Some(names.into()),
+            build_seconds: Some(found.build_ms / 1e3),
+            records_per_second: Some(found.before),
+            rate_kept: found.during.map(|during| during / found.before.max(1e-9)),
+            pause_ms_max: found.pause_ms,
+            ..self.row("kafka-swap")
+        })
+    }
+
+    /// A row of `bench` about `gannet`, without figures.
+    fn row(&self, bench: &str) -> ResultRow {
+        ResultRow {
+            bench: bench.to_owned(),
+            engine: "gannet".to_owned(),
+            format: Some(self.format.as_str().to_owned()),
+            codec: Some(self.codec.as_str().to_owned()),
+            threads: Some(self.workers as u64),
+            ..ResultRow::default()
+        }
     }
 
     /// The records that are sent.

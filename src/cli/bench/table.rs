@@ -23,6 +23,7 @@ fn heading(row: &ResultRow) -> String {
         "decode" | "pipeline" => records_heading(row),
         "kafka" => kafka_heading(),
         "kafka-latency" => latency_heading(),
+        "kafka-swap" => swap_heading(),
         _ => table_heading(row),
     }
 }
@@ -33,6 +34,7 @@ fn line(row: &ResultRow) -> String {
         "decode" | "pipeline" => records_line(row),
         "kafka" => kafka_line(row),
         "kafka-latency" => latency_line(row),
+        "kafka-swap" => swap_line(row),
         _ => table_line(row),
     }
 }
@@ -124,6 +126,28 @@ fn latency_line(row: &ResultRow) -> String {
         fixed(row.latency_ms_p50, 1),
         fixed(row.latency_ms_p99, 1),
         fixed(row.latency_ms_p999, 1),
+    )
+}
+
+/// The columns of a change of the snapshot.
+fn swap_heading() -> String {
+    format!(
+        "{:<20} {:<6} {:>12} {:>10} {:>10} {:>10} {:>12}",
+        "change of snapshot", "codec", "names", "build s", "records/s", "rate kept", "max pause ms"
+    )
+}
+
+/// A change of the snapshot under full load.
+fn swap_line(row: &ResultRow) -> String {
+    format!(
+        "{:<20} {:<6} {:>12} {:>10} {:>10} {:>10} {:>12}\n",
+        row.format.as_deref().unwrap_or("-"),
+        row.codec.as_deref().unwrap_or("-"),
+        row.size.map_or_else(|| "-".to_owned(), thousands),
+        fixed(row.build_seconds, 2),
+        fixed(row.records_per_second, 0),
+        fixed(row.rate_kept, 2),
+        fixed(row.pause_ms_max, 1),
     )
 }
 

@@ -119,6 +119,13 @@ pub struct ResultRow {
     /// The same, 999 of 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_ms_p999: Option<f64>,
+    /// Records a second while a snapshot is built, divided by those before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_kept: Option<f64>,
+    /// The longest time between two batches of a worker from when a snapshot is published, in
+    /// milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause_ms_max: Option<f64>,
     /// Which face of a decoder: `keys` (all that matching needs) or `event` (everything).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub face: Option<String>,

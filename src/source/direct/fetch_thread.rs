@@ -8,7 +8,7 @@ use std::sync::mpsc::{
     sync_channel,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, park_timeout};
 use std::time::{Duration, Instant};
 
 use mio::Waker;
@@ -35,8 +35,8 @@ pub(super) struct FetchThread {
 enum Order {
     /// Fetch these, and nothing else: the number of the assignment, and where each begins.
     Assign(u64, Vec<(Place, Option<i64>)>),
-    /// Go on with a partition at an offset.
-    GoOn(Place, i64),
+    /// Go on with a partition that was out of range where it wanted to, at an offset.
+    GoOn(Place, Option<i64>, i64),
 }
 
 /// What both threads look at.
@@ -64,6 +64,15 @@ pub(super) struct Notes {
     pub(super) sums: FetchSums,
 }
 
+impl Notes {
+    /// Notes what went wrong, unless what is noted already decides more.
+    fn complain(&mut self, trouble: DirectError) {
+        if !self.trouble.as_ref().is_some_and(DirectError::is_unfit) {
+            self.trouble = Some(trouble);
+        }
+    }
+}
+
 impl FetchThread {
     /// Lets `fetcher` work on a thread called `name`.
     ///
@@ -83,6 +92,7 @@ impl FetchThread {
             shared: Arc::clone(&shared),
             assignment: 0,
             ready: None,
+            spare: Portion::default(),
         };
         let thread = Builder::new().name(name);
         let thread = thread.spawn(move || work.run());
@@ -103,9 +113,9 @@ impl FetchThread {
         self.order(Order::Assign(self.assignment, places));
     }
 
-    /// Goes on with `place` at `offset`.
-    pub(super) fn go_on(&self, place: Place, offset: i64) {
-        self.order(Order::GoOn(place, offset));
+    /// Goes on with `place`, which was out of range at `wanted`, at `offset`.
+    pub(super) fn go_on(&self, place: Place, wanted: Option<i64>, offset: i64) {
+        self.order(Order::GoOn(place, wanted, offset));
     }
 
     /// Tells the thread something, which it hears at once.
@@ -160,6 +170,7 @@ impl FetchThread {
         if notes.assignment != self.assignment {
             notes.lost.clear();
             notes.extents.clear();
+            notes.trouble = None;
         }
         notes
     }
@@ -193,6 +204,8 @@ struct Work {
     assignment: u64,
     /// A portion for which there was no room.
     ready: Option<Portion>,
+    /// An empty one.
+    spare: Portion,
 }
 
 /// What becomes of a portion.
@@ -216,10 +229,11 @@ impl Work {
             match sent {
                 Sent::Over => {}
                 Sent::Nowhere => return,
+                // What became due since then is not slept over: it is reckoned from the same time.
                 Sent::Nothing => {
-                    let now = Instant::now();
                     if let Err(error) = self.fetcher.wait(now, now + WAIT_MAX) {
-                        self.shared.notes().trouble = Some(error);
+                        self.shared.notes().complain(error);
+                        park_timeout(WAIT_MAX);
                     }
                 }
             }
@@ -235,7 +249,9 @@ impl Work {
                     self.ready = None;
                     self.fetcher.assign(places, Instant::now());
                 }
-                Ok(Order::GoOn(place, offset)) => self.fetcher.go_on(place, offset),
+                Ok(Order::GoOn(place, wanted, offset)) => {
+                    self.fetcher.go_on(place, wanted, offset);
+                }
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }
@@ -244,12 +260,13 @@ impl Work {
 
     /// Sends the next portion.
     fn send(&mut self, now: Instant) -> Sent {
-        let portion = self.ready.take().or_else(|| {
-            let mut portion = self.returned.try_recv().unwrap_or_default();
-            self.fetcher.prepare(&mut portion, now).then_some(portion)
-        });
-        let Some(portion) = portion else {
-            return Sent::Nothing;
+        let portion = match self.ready.take() {
+            Some(ready) => ready,
+            None if self.fetcher.prepare(&mut self.spare, now) => {
+                let next = self.returned.try_recv().unwrap_or_default();
+                std::mem::replace(&mut self.spare, next)
+            }
+            None => return Sent::Nothing,
         };
         // Said before it is tried, so that whoever makes room in between knows.
         self.shared.full.store(true, Ordering::Release);
@@ -273,15 +290,14 @@ impl Work {
         if notes.assignment != self.assignment {
             notes.assignment = self.assignment;
             notes.lost.clear();
+            notes.trouble = None;
         }
         notes.lost.append(&mut fetcher.take_lost());
         notes.extents = fetcher.extents();
         notes.gaps.append(&mut fetcher.take_gaps());
         notes.sums.add(fetcher.take_sums());
-        if let Some(trouble) = fetcher.take_trouble()
-            && !notes.trouble.as_ref().is_some_and(DirectError::is_unfit)
-        {
-            notes.trouble = Some(trouble);
+        if let Some(trouble) = fetcher.take_trouble() {
+            notes.complain(trouble);
         }
     }
 }

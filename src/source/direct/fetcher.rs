@@ -102,6 +102,7 @@ impl Fetcher {
     ) {
         self.queue.clear();
         self.lost.clear();
+        self.trouble = None;
         let bytes_max = self.settings.partition_bytes_max;
         self.partitions = places
             .into_iter()
@@ -167,34 +168,37 @@ impl Fetcher {
     }
 
     /// Whether some partition has records that only librdkafka reads.
-    pub(super) fn is_unfit(&self) -> bool {
+    fn is_unfit(&self) -> bool {
         self.trouble.as_ref().is_some_and(DirectError::is_unfit)
     }
 
     /// Partitions that have to be told where to go on, and the offset that they wanted, if they
-    /// wanted a certain one. Each is told once; until it [goes on](Self::go_to) it is not asked for.
+    /// wanted a certain one. Each is told once; until it [goes on](Self::go_on) it is not asked for.
     pub(super) fn take_lost(&mut self) -> Vec<(Place, Option<i64>)> {
         let partitions = &self.partitions;
         let untold = self.lost.iter_mut().filter(|(_, told)| !**told);
         let untold = untold.filter_map(|(place, told)| {
             *told = true;
             let partition = partitions.get(place)?;
-            Some((*place, partition.known.then_some(partition.position)))
+            Some((*place, partition.wanted()))
         });
         untold.collect()
     }
 
-    /// Goes on with `place`, which was out of range, at `offset`. What was fetched of it before is
-    /// made ready all the same.
-    pub(super) fn go_on(&mut self, place: Place, offset: i64) {
+    /// Goes on with `place`, which was out of range at `wanted`, at `offset`. What was fetched of it
+    /// before is made ready all the same. Does nothing if the place wants something else by now.
+    pub(super) fn go_on(&mut self, place: Place, wanted: Option<i64>, offset: i64) {
         let fetched = self.queue.has(place);
-        self.lost.remove(&place);
-        if let Some(partition) = self.partitions.get_mut(&place) {
-            let prepared = partition.prepared;
-            partition.go_to(offset);
-            if fetched {
-                partition.prepared = prepared;
-            }
+        let Some(partition) = self.partitions.get_mut(&place) else {
+            return;
+        };
+        if partition.wanted() != wanted || self.lost.remove(&place).is_none() {
+            return;
+        }
+        let prepared = partition.prepared;
+        partition.go_to(offset);
+        if fetched {
+            partition.prepared = prepared;
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is known of one assigned partition: where fetching and handing out stand, who leads it, and
+//! What is known of one assigned partition: where fetching and making ready stand, who leads it, and
 //! what keeps it from being asked.
 
 use std::time::{Duration, Instant};
@@ -52,6 +52,11 @@ impl Partition {
             retry_at: None,
             backoff: Backoff::new(RETRY_MIN, RETRY_MAX),
         }
+    }
+
+    /// The offset to ask for next, if it is one that is known to have been there.
+    pub(super) fn wanted(&self) -> Option<i64> {
+        self.known.then_some(self.position)
     }
 
     /// Whether `broker` may be asked for it.

@@ -21,6 +21,8 @@ pub(super) struct Portion {
     runs: Vec<Run>,
     /// The records of all runs.
     spans: Vec<Span>,
+    /// Bytes that the records lie in.
+    bytes: usize,
     /// The first run that was not handed out whole.
     run: usize,
     /// The first record that was not handed out.
@@ -66,9 +68,9 @@ struct Part {
 }
 
 impl Portion {
-    /// Bytes that were inflated for it.
-    pub(super) fn inflated_bytes(&self) -> usize {
-        self.inflated.len()
+    /// Bytes that its records lie in.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// How many records are left to be handed out.
@@ -89,7 +91,7 @@ impl Portion {
         self.inflated.clear();
         self.runs.clear();
         self.spans.clear();
-        (self.run, self.span) = (0, 0);
+        (self.bytes, self.run, self.span) = (0, 0, 0);
     }
 
     /// Takes in the records of `batch`, which lie in `payload`, from offset `wanted` on.
@@ -134,6 +136,8 @@ impl Portion {
 
     /// Ends a run.
     fn close(&mut self, place: Place, payload: Payload, next: i64) {
+        let len = payload.bytes(&self.inflated).len();
+        self.bytes = self.bytes.saturating_add(len);
         self.runs.push(Run {
             place,
             payload,

@@ -57,6 +57,12 @@ pub enum BatchFault {
     /// It cannot be inflated.
     #[error(transparent)]
     Inflate(#[from] InflateError),
+    /// It has more records than we have room for.
+    #[error("a batch has {count} records, which is more than {RECORDS_MAX}")]
+    TooManyRecords {
+        /// How many, as its header says.
+        count: u32,
+    },
 }
 
 impl Queue {
@@ -105,7 +111,7 @@ impl Queue {
     }
 
     /// Makes whole batches ready in `portion`, which is empty, until there are [`RECORDS_ENOUGH`]
-    /// records or [`INFLATED_ENOUGH`] bytes; `prepared` is told of each partition the offset after
+    /// records or [`BYTES_ENOUGH`] bytes; `prepared` is told of each partition the offset after
     /// what is ready of it.
     ///
     /// # Errors
@@ -129,7 +135,7 @@ impl Queue {
         prepared: &mut impl FnMut(Place, i64),
     ) -> Result<(), QueueFault> {
         while let Some(chunk) = self.chunks.front_mut() {
-            if portion.records() >= RECORDS_ENOUGH || portion.inflated_bytes() >= INFLATED_ENOUGH {
+            if portion.records() >= RECORDS_ENOUGH || portion.bytes() >= BYTES_ENOUGH {
                 break;
             }
             let before = chunk.batches.len();
@@ -168,6 +174,9 @@ impl Chunk {
             return Ok(false);
         };
         let kept = self.transactions.keeps(&batch)? && batch.next_offset() > self.wanted;
+        if kept && batch.count > RECORDS_MAX {
+            return Err(BatchFault::TooManyRecords { count: batch.count });
+        }
         if kept && batch.count > 0 {
             let payload = match batch.codec {
                 Codec::None => Payload::Answer(bytes.slice_ref(batch.payload)),
@@ -198,8 +207,12 @@ impl Chunk {
 /// With so many records a portion is large enough. A batch has as many where producers fill theirs.
 const RECORDS_ENOUGH: usize = 1024;
 
-/// With so many inflated bytes a portion is large enough.
-const INFLATED_ENOUGH: usize = 1 << 20;
+/// With so many bytes a portion is large enough.
+const BYTES_ENOUGH: usize = 1 << 20;
+
+/// Most records of a batch: what they take beside their bytes must have a bound. A batch of a megabyte
+/// has a tenth of that.
+const RECORDS_MAX: u32 = 1 << 20;
 
 #[cfg(test)]
 mod tests;

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Place;
 use super::connection::Start;
 use super::fetch_thread::FetchThread;
 use super::fetcher::{Extent, Fetcher};
 use super::portion::Portion;
 use super::settings::FetchSettings;
-use super::{DirectError, Place};
 use crate::source::membership::{Fetching, Membership, Wish};
 use crate::source::{
     CommitWait, FetchSums, Gap, KafkaReaderOptions, NextOffset, Progress, ReadLimits, Record,
@@ -100,6 +100,7 @@ impl DirectReader {
         self.portion.clear();
         self.handed.clear();
         self.lost.clear();
+        self.repair_at = None;
         match &mut self.fetcher {
             Fetches::Within(fetcher) => fetcher.assign(places, now),
             Fetches::Beside(thread) => thread.assign(places.into_iter().collect()),
@@ -109,29 +110,32 @@ impl DirectReader {
     /// Tells partitions whose offset is out of range where to go on: at the earliest record that
     /// is left. What is gone is noted.
     fn repair(&mut self, now: Instant) -> Result<(), SourceError> {
-        self.lost.append(&mut match &mut self.fetcher {
+        let lost = match &mut self.fetcher {
             Fetches::Within(fetcher) => fetcher.take_lost(),
             Fetches::Beside(thread) => std::mem::take(&mut thread.notes().lost),
-        });
+        };
+        for (place, wanted) in lost {
+            self.lost.retain(|(earlier, _)| *earlier != place);
+            self.lost.push((place, wanted));
+        }
         if self.repair_at.is_some_and(|at| now < at) {
             return Ok(());
         }
         while let Some(&(place, wanted)) = self.lost.last() {
-            self.repair_at = Some(now + REPAIR_EVERY);
             if let Some(found) = self.streams.get(usize::from(place.0.0)) {
-                let found = self
-                    .membership
-                    .place_to_go_on(&found.topic, place, wanted)?;
-                let (resumed, gap) = found;
+                let found = self.membership.place_to_go_on(&found.topic, place, wanted);
+                // Asking may have taken long; the others are not to wait for it again at once.
+                let (resumed, gap) = found.inspect_err(|_| {
+                    self.repair_at = Some(Instant::now() + REPAIR_EVERY);
+                })?;
                 self.gaps.extend(gap);
                 match &mut self.fetcher {
-                    Fetches::Within(fetcher) => fetcher.go_on(place, resumed),
-                    Fetches::Beside(thread) => thread.go_on(place, resumed),
+                    Fetches::Within(fetcher) => fetcher.go_on(place, wanted, resumed),
+                    Fetches::Beside(thread) => thread.go_on(place, wanted, resumed),
                 }
             }
             self.lost.pop();
         }
-        self.repair_at = None;
         Ok(())
     }
 
@@ -179,17 +183,6 @@ impl DirectReader {
         }
     }
 
-    /// Whether some partition has records that only librdkafka reads.
-    fn is_unfit(&self) -> bool {
-        match &self.fetcher {
-            Fetches::Within(fetcher) => fetcher.is_unfit(),
-            Fetches::Beside(thread) => {
-                let notes = thread.notes();
-                notes.trouble.as_ref().is_some_and(DirectError::is_unfit)
-            }
-        }
-    }
-
     /// Hands out nothing for up to `wait`, but lets brokers answer.
     fn pause(&mut self, now: Instant, wait: Duration) -> Result<(), SourceError> {
         match &mut self.fetcher {
@@ -229,17 +222,10 @@ impl RecordReader for DirectReader {
                 fetcher.turn(Start::at(now));
             }
             self.repair(now)?;
-            if self.is_unfit() {
-                self.trouble()?;
-            }
             if self.held {
                 self.pause(now, wait)?;
-            } else if self.supply(now, wait)? {
-                if self.lend(limits.records_max, handle) {
-                    return Ok(Progress::Read);
-                }
-                // There may be more behind the end of a batch without records.
-                continue;
+            } else if self.supply(now, wait)? && self.lend(limits.records_max, handle) {
+                return Ok(Progress::Read);
             }
             self.trouble()?;
             if now >= until {
@@ -266,7 +252,8 @@ impl RecordReader for DirectReader {
 
     fn lag(&self) -> Vec<(StreamId, i32, i64)> {
         let lag = |(place, extent): (Place, Extent)| {
-            let handed = self.handed.get(&place).copied().unwrap_or(extent.from);
+            let handed = self.handed.get(&place).copied();
+            let handed = handed.map_or(extent.from, |handed| handed.max(extent.from));
             let (stream, partition) = place;
             (stream, partition, extent.end.saturating_sub(handed).max(0))
         };

@@ -23,7 +23,8 @@ pub struct FetchSettings {
     /// `max.partition.fetch.bytes`: most bytes of a partition in an answer.
     pub(super) partition_bytes_max: i32,
     /// `queued.max.messages.kbytes`: most bytes that are fetched and not handed out, or under way,
-    /// over all partitions.
+    /// over all partitions. What is ready to be handed out comes on top: a portion of a megabyte or
+    /// one batch, and up to five of those with a thread that fetches.
     pub(super) queue_bytes: usize,
     /// `isolation.level`: whether records of open and aborted transactions are read too.
     pub(super) uncommitted: bool,

@@ -11,6 +11,7 @@ mod client;
 mod drain;
 mod latency;
 mod stage;
+mod swap;
 mod topic;
 
 use std::time::{Duration, Instant};
@@ -28,6 +29,7 @@ use crate::source::{
 };
 
 pub use latency::{LatencyOptions, LatencyResult, latency};
+pub use swap::{SwapResult, swap};
 pub use topic::{Compression, Host, MadeTopic, TopicError, TopicOptions};
 
 /// How reading is measured.

@@ -64,7 +64,7 @@ impl Reading {
             if let Some(found) = look(&mut self.thread.notes()) {
                 return found;
             }
-            std::thread::park_timeout(Duration::from_millis(5));
+            park_timeout(Duration::from_millis(5));
         }
     }
 }
@@ -99,7 +99,8 @@ fn nothing_of_an_earlier_assignment_is_handed_out() {
     reading.noted(|notes| (notes.sums.batches >= 10).then_some(()));
     let place = (StreamId(0), 1);
     reading.thread.assign(vec![(place, Some(12))]);
-    assert!(reading.thread.notes().extents.is_empty());
+    let known = reading.thread.notes().extents.clone();
+    assert!(known.iter().all(|(at, _)| *at == place), "{known:?}");
     reading.until(3);
     for _ in 0..3 {
         reading.step();
@@ -116,7 +117,9 @@ fn a_partition_out_of_range_is_told_and_goes_on_where_it_is_told_to() {
     let mut reading = Reading::of(&broker, &[]);
     let lost = reading.noted(|notes| notes.lost.pop());
     assert_eq!(lost, ((StreamId(0), 0), Some(0)));
-    reading.thread.go_on(lost.0, 6);
+    // What is out of date is not obeyed.
+    reading.thread.go_on(lost.0, Some(3), 12);
+    reading.thread.go_on(lost.0, lost.1, 6);
     reading.until(9);
     assert_eq!(reading.offsets[&0], (6..15).collect::<Vec<i64>>());
 }
@@ -134,7 +137,7 @@ fn what_nobody_takes_is_not_fetched_without_end_and_ends_with_the_reader() {
     let (mut before, mut still) = (0, 0);
     while still < 20 {
         assert!(Instant::now() < reading.limit, "{before} questions");
-        std::thread::park_timeout(Duration::from_millis(5));
+        park_timeout(Duration::from_millis(5));
         let now = count();
         still = if now == before && now > 0 {
             still + 1
@@ -155,7 +158,7 @@ fn a_silent_broker_does_not_hold_up_the_end() {
     let reading = Reading::of(&broker, &[("socket.timeout.ms", "60000")]);
     while broker.state().fetches.is_empty() {
         assert!(Instant::now() < reading.limit, "nothing is asked for");
-        std::thread::park_timeout(Duration::from_millis(5));
+        park_timeout(Duration::from_millis(5));
     }
     let started = Instant::now();
     drop(reading);

@@ -91,7 +91,7 @@ impl Fetcher {
                     offset: partition.position,
                     fault: fault.into(),
                 };
-                self.stumble(fault, now);
+                self.complain(fault, now);
             }
             return;
         }
@@ -101,6 +101,7 @@ impl Fetcher {
         partition.turn = self.turns;
         partition.fetched_epoch = found.epoch;
         let wanted = std::mem::replace(&mut partition.position, found.next);
+        partition.known = true;
         self.queue.push(Chunk {
             place,
             batches: fetched.records.slice(..found.whole),
@@ -158,14 +159,19 @@ impl Fetcher {
         self.fetch_again(place, again);
     }
 
-    /// A batch is bad: its partition waits, and then asks for it again.
+    /// A batch that was fetched is bad: it is asked for again, with all that came behind it.
     pub(super) fn stumble(&mut self, fault: QueueFault, now: Instant) {
+        self.fetch_again(fault.place, fault.offset);
+        self.complain(fault, now);
+    }
+
+    /// A batch is bad: its partition waits before it is asked for it again.
+    fn complain(&mut self, fault: QueueFault, now: Instant) {
         let QueueFault {
             place,
             offset,
             fault,
         } = fault;
-        self.fetch_again(place, offset);
         if let Some(partition) = self.partitions.get_mut(&place) {
             partition.wait(now);
             // Told at once, though other partitions go on; then more and more rarely.
@@ -187,7 +193,9 @@ impl Fetcher {
             BatchFault::Batch(BatchError::OldFormat { magic, .. }) => {
                 DirectError::OldFormat { place, magic }
             }
-            source @ (BatchFault::Batch(_) | BatchFault::Inflate(_)) => DirectError::Batch {
+            source @ (BatchFault::Batch(_)
+            | BatchFault::Inflate(_)
+            | BatchFault::TooManyRecords { .. }) => DirectError::Batch {
                 place,
                 offset,
                 source,

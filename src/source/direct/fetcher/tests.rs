@@ -195,8 +195,8 @@ fn an_offset_out_of_range_waits_for_somebody_to_say_where_to_go_on() {
         "what is lost is not asked for"
     );
     assert_eq!(reading.fetcher.take_lost(), [], "it is told once");
-    reading.fetcher.go_on((StreamId(0), 0), 6);
-    reading.fetcher.go_on((StreamId(0), 1), 0);
+    reading.fetcher.go_on((StreamId(0), 0), Some(0), 6);
+    reading.fetcher.go_on((StreamId(0), 1), Some(0), 0);
     reading.until(24, 100);
     assert_eq!(reading.offsets[&0], (6..15).collect::<Vec<i64>>());
     assert_eq!(reading.offsets[&1], below(15));
@@ -241,7 +241,7 @@ fn what_was_fetched_before_an_offset_out_of_range_is_still_handed_out() {
     let (place, wanted) = lost[0];
     let fetched = wanted.expect("an offset");
     assert!(fetched >= 3);
-    reading.fetcher.go_on(place, 12);
+    reading.fetcher.go_on(place, wanted, 12);
     let left = usize::try_from(fetched).unwrap() + 3;
     reading.until(left.min(15), 2);
     let expected: Vec<i64> = below(fetched)
@@ -249,6 +249,47 @@ fn what_was_fetched_before_an_offset_out_of_range_is_still_handed_out() {
         .chain(fetched.max(12)..15)
         .collect();
     assert_eq!(reading.offsets[&0], expected);
+}
+
+#[test]
+fn what_was_fetched_before_a_batch_with_a_bad_header_is_still_handed_out() {
+    let mut bad = log(5);
+    let head = bad[3].1.clone();
+    // The length of a batch: none can be so short.
+    bad[3].1[8..12].copy_from_slice(&[0, 0, 0, 1]);
+    let broker = LogBroker::new([(0, bad)].into());
+    let mut reading = Reading::of(&broker, &[]);
+    let mut troubles = Vec::new();
+    hold_until(&mut reading, |fetcher| {
+        troubles.extend(fetcher.take_trouble().map(|error| error.to_string()));
+        !troubles.is_empty()
+    });
+    assert!(troubles[0].contains("offset 9"), "{troubles:?}");
+    broker.state().logs.get_mut(&0).unwrap()[3].1 = head;
+    reading.until(15, 100);
+    assert_eq!(reading.offsets[&0], below(15));
+}
+
+#[test]
+fn an_answer_to_where_to_go_on_that_is_out_of_date_is_not_obeyed() {
+    let mut bad = log(5);
+    let last = bad[1].1.len() - 1;
+    bad[1].1[last] ^= 1;
+    let broker = LogBroker::new([(0, bad)].into());
+    let mut reading = Reading::of(&broker, &[]);
+    hold_until(&mut reading, |fetcher| fetcher.queue.bytes() > 0);
+    broker.state().misdeeds.push_back(Misdeed::Code(1));
+    let mut lost = Vec::new();
+    hold_until(&mut reading, |fetcher| {
+        lost.append(&mut fetcher.take_lost());
+        !lost.is_empty()
+    });
+    // Only now it shows that a batch before that is bad: it is wanted again.
+    broker.state().logs.get_mut(&0).unwrap()[1].1[last] ^= 1;
+    reading.step(1);
+    reading.fetcher.go_on(lost[0].0, lost[0].1, 15);
+    reading.until(15, 100);
+    assert_eq!(reading.offsets[&0], below(15));
 }
 
 #[test]
