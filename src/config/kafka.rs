@@ -10,7 +10,7 @@ use toml::de::DeValue;
 
 use super::defaults::SESSION_TIMEOUT;
 use super::reader::{Section, Wrong};
-use super::value::{Item, brokers, choice, duration, group, path, text, topic, word};
+use super::value::{Item, brokers, choice, duration, group, named, path, text, topic, word};
 use super::{ClusterConfig, FetchThread, KafkaConfig, ReaderChoice};
 
 /// Properties that are ours to set, and why or where.
@@ -61,7 +61,7 @@ pub(super) fn kafka(document: &mut Section<'_>) -> Option<(KafkaConfig, ClusterC
     let sessions = Duration::from_secs(1)..=Duration::from_secs(1800);
     let session_timeout = section.or("session_timeout", SESSION_TIMEOUT, duration(sessions));
     let reader = section.or("reader", ReaderChoice::Auto, choice(&READERS));
-    let fetch_thread = section.or("fetch_thread", FetchThread::Auto, choice(&FETCH_THREADS));
+    let fetch_thread = section.or("fetch_thread", FetchThread::Auto, named);
     let properties = properties_and_credentials(&mut section);
     let output = output(&mut section);
     section.finish();
@@ -95,13 +95,6 @@ const READERS: [(&str, ReaderChoice); 3] = [
     ("auto", ReaderChoice::Auto),
     ("direct", ReaderChoice::Direct),
     ("librdkafka", ReaderChoice::Librdkafka),
-];
-
-/// What `fetch_thread` may be.
-const FETCH_THREADS: [(&str, FetchThread); 3] = [
-    ("auto", FetchThread::Auto),
-    ("on", FetchThread::On),
-    ("off", FetchThread::Off),
 ];
 
 /// What `[kafka.output]` says.

@@ -36,7 +36,8 @@ pub use gate::{ChangeLimits, GateConfig, HitLimits};
 pub use oauth::{OauthSettings, OauthToken};
 
 use crate::model::{
-    EventFormat, FeedFormat, LeaseFormat, NameEngine, OutputFormat, Role, Scope, VictimDirection,
+    EventFormat, FeedFormat, LeaseFormat, NameEngine, Named, OutputFormat, Role, Scope,
+    VictimDirection,
 };
 
 /// A whole configuration.
@@ -132,6 +133,18 @@ pub enum FetchThread {
     On,
     /// It does so on the worker's thread: fewer threads, and a little less processor time in all.
     Off,
+}
+
+impl Named for FetchThread {
+    const ALL: &'static [Self] = &[Self::Auto, Self::On, Self::Off];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// One `[[source]]`.

@@ -3,7 +3,9 @@
 //! for networks where something else proves who is who.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::error::Error;
+use std::num::TryFromIntError;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -32,7 +34,27 @@ pub struct OauthToken {
     pub until: Duration,
 }
 
+impl OauthToken {
+    /// How long it is good, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// When that is no number of 64 bits.
+    pub fn until_ms(&self) -> Result<i64, TryFromIntError> {
+        i64::try_from(self.until.as_millis())
+    }
+}
+
 impl OauthSettings {
+    /// The next token for a client of librdkafka, good from now on. The library makes only the first
+    /// one itself: it leaves the others to whoever takes its events, as our clients do.
+    ///
+    /// # Errors
+    /// When such tokens are not asked for, or the clock stands before 1970.
+    pub fn renewed(asked: Option<&Self>) -> Result<OauthToken, Box<dyn Error>> {
+        let asked = asked.ok_or("tokens without signature are not asked for")?;
+        Ok(asked.token(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?))
+    }
+
     /// What librdkafka's `properties` ask for, if they ask for such tokens at all. What is malformed
     /// counts as not asked for: the library refuses it.
     pub fn of(properties: &BTreeMap<String, String>) -> Option<Self> {

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::error::Error;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::client::OAuthToken;
@@ -244,14 +244,10 @@ struct Context {
 impl ClientContext for Context {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
-    // The library makes only the first token itself: it leaves the others to whoever takes its events.
     fn generate_oauth_token(&self, _written: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        let oauth = self.oauth.as_ref();
-        let oauth = oauth.ok_or("tokens without signature are not asked for")?;
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-        let token = oauth.token(now);
+        let token = OauthSettings::renewed(self.oauth.as_ref())?;
         Ok(OAuthToken {
-            lifetime_ms: i64::try_from(token.until.as_millis())?,
+            lifetime_ms: token.until_ms()?,
             token: token.text,
             principal_name: token.principal,
         })

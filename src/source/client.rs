@@ -1,7 +1,7 @@
 //! Kafka client settings that every consumer of ours shares, and why each is set.
 
 use std::error::Error;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::client::OAuthToken;
@@ -38,14 +38,11 @@ pub(super) const DEFAULTS: [(&str, &str); 10] = [
     ("topic.metadata.refresh.interval.ms", "30000"),
 ];
 
-/// The next token of OAUTHBEARER for a client of the library. The library makes only the first one
-/// itself: it leaves the others to whoever takes its events, as we do.
+/// The next token of OAUTHBEARER, as the library wants it.
 pub(super) fn renewed_token(oauth: Option<&OauthSettings>) -> Result<OAuthToken, Box<dyn Error>> {
-    let oauth = oauth.ok_or("tokens without signature are not asked for")?;
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-    let token = oauth.token(now);
+    let token = OauthSettings::renewed(oauth)?;
     Ok(OAuthToken {
-        lifetime_ms: i64::try_from(token.until.as_millis())?,
+        lifetime_ms: token.until_ms()?,
         token: token.text,
         principal_name: token.principal,
     })

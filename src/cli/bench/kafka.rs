@@ -164,7 +164,11 @@ impl Arguments {
         let most = rows.first().and_then(|row| row.records_per_second);
         if let (Some(share), Some(most)) = (self.rate, most) {
             progress("holding a rate");
-            rows.push(self.latency(host, &traffic, &snapshots, most * share)?);
+            let rate = LatencyOptions {
+                rate: most * share,
+                lasts: Duration::from_secs(self.seconds),
+            };
+            rows.push(self.latency(host, &traffic, &snapshots, (&options, rate))?);
         }
         if let Some(names) = self.swap {
             progress("changing the snapshot");
@@ -173,22 +177,16 @@ impl Arguments {
         Ok(rows)
     }
 
-    /// How long it takes from append to visible hit at `rate` records a second.
+    /// How long it takes from append to visible hit at a rate.
     fn latency(
         &self,
         host: Host<'_>,
         traffic: &Traffic,
         snapshots: &SnapshotReader,
-        rate: f64,
+        options: (&KafkaOptions, LatencyOptions),
     ) -> anyhow::Result<ResultRow> {
         let stock = MadeTopic::make(host, traffic, self.topic(1))?;
         let topic = MadeTopic::make(host, traffic, self.topic(0))?;
-        let options = LatencyOptions {
-            rate,
-            lasts: Duration::from_secs(self.seconds),
-            workers: self.workers,
-            fetch_thread: self.fetch_thread.applies(self.workers),
-        };
         let found = latency(&topic, &stock, snapshots, options)
             .map_err(|error| anyhow::anyhow!("cannot hold the rate: {error}"))?;
         Ok(ResultRow {
@@ -281,12 +279,7 @@ fn property(text: &str) -> Result<(String, String), String> {
 
 /// When each worker gets a thread that fetches.
 fn fetch_thread(text: &str) -> Result<FetchThread, String> {
-    match text {
-        "auto" => Ok(FetchThread::Auto),
-        "on" => Ok(FetchThread::On),
-        "off" => Ok(FetchThread::Off),
-        _ => Err("write auto, on or off".to_owned()),
-    }
+    FetchThread::from_name(text).map_err(|error| error.to_string())
 }
 
 /// The compression that `text` names.

@@ -50,7 +50,7 @@ struct Shared {
 /// What there is to know beside the records.
 #[derive(Default)]
 pub(super) struct Notes {
-    /// Of which assignment the next two are.
+    /// Of which assignment the next three are.
     assignment: u64,
     /// Partitions that have to be told where to go on, and the offset that they wanted.
     pub(super) lost: Vec<(Place, Option<i64>)>,
@@ -65,11 +65,12 @@ pub(super) struct Notes {
 }
 
 impl Notes {
-    /// Notes what went wrong, unless what is noted already decides more.
-    fn complain(&mut self, trouble: DirectError) {
-        if !self.trouble.as_ref().is_some_and(DirectError::is_unfit) {
-            self.trouble = Some(trouble);
-        }
+    /// Forgets what is of an earlier assignment.
+    fn begin(&mut self, assignment: u64) {
+        self.assignment = assignment;
+        self.lost.clear();
+        self.extents.clear();
+        self.trouble = None;
     }
 }
 
@@ -110,6 +111,7 @@ impl FetchThread {
     /// Fetches `places` from now on, and nothing else.
     pub(super) fn assign(&mut self, places: Vec<(Place, Option<i64>)>) {
         self.assignment = self.assignment.wrapping_add(1);
+        self.notes().begin(self.assignment);
         self.order(Order::Assign(self.assignment, places));
     }
 
@@ -166,13 +168,7 @@ impl FetchThread {
 
     /// What there is to know.
     pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
-        let mut notes = self.shared.notes();
-        if notes.assignment != self.assignment {
-            notes.lost.clear();
-            notes.extents.clear();
-            notes.trouble = None;
-        }
-        notes
+        self.shared.notes()
     }
 }
 
@@ -232,7 +228,7 @@ impl Work {
                 // What became due since then is not slept over: it is reckoned from the same time.
                 Sent::Nothing => {
                     if let Err(error) = self.fetcher.wait(now, now + WAIT_MAX) {
-                        self.shared.notes().complain(error);
+                        error.note(&mut self.shared.notes().trouble);
                         park_timeout(WAIT_MAX);
                     }
                 }
@@ -287,17 +283,16 @@ impl Work {
     fn take_notes(&mut self) {
         let fetcher = &mut self.fetcher;
         let mut notes = self.shared.notes();
+        notes.gaps.append(&mut fetcher.take_gaps());
+        notes.sums.add(fetcher.take_sums());
+        // Of an assignment that is over nobody wants to know the rest.
         if notes.assignment != self.assignment {
-            notes.assignment = self.assignment;
-            notes.lost.clear();
-            notes.trouble = None;
+            return;
         }
         notes.lost.append(&mut fetcher.take_lost());
         notes.extents = fetcher.extents();
-        notes.gaps.append(&mut fetcher.take_gaps());
-        notes.sums.add(fetcher.take_sums());
         if let Some(trouble) = fetcher.take_trouble() {
-            notes.complain(trouble);
+            trouble.note(&mut notes.trouble);
         }
     }
 }

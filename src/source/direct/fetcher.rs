@@ -167,11 +167,6 @@ impl Fetcher {
         self.trouble.take()
     }
 
-    /// Whether some partition has records that only librdkafka reads.
-    fn is_unfit(&self) -> bool {
-        self.trouble.as_ref().is_some_and(DirectError::is_unfit)
-    }
-
     /// Partitions that have to be told where to go on, and the offset that they wanted, if they
     /// wanted a certain one. Each is told once; until it [goes on](Self::go_on) it is not asked for.
     pub(super) fn take_lost(&mut self) -> Vec<(Place, Option<i64>)> {
@@ -373,11 +368,9 @@ impl Fetcher {
         format!("{topic}/{partition}")
     }
 
-    /// Notes what went wrong, if nothing is noted yet, or if it decides more.
+    /// Notes what went wrong.
     fn note(&mut self, error: DirectError) {
-        if !self.is_unfit() {
-            self.trouble = Some(error);
-        }
+        error.note(&mut self.trouble);
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) struct Partition {
     pub(super) prepared: i64,
     /// Where fetching began, the last time that it was told to begin somewhere.
     pub(super) from: i64,
-    /// Whether `prepared` was told to us, so that what is missing before the first record is a gap.
+    /// Whether `position` was told to us or fetched up to, so that what is missing there is a gap.
     pub(super) known: bool,
     /// The broker that leads it and its epoch (-1: not known).
     pub(super) leader: Option<(i32, i32)>,

@@ -74,6 +74,13 @@ pub enum DirectError {
 }
 
 impl DirectError {
+    /// Notes what went wrong, unless what is noted already decides more.
+    pub(super) fn note(self, noted: &mut Option<Self>) {
+        if !noted.as_ref().is_some_and(Self::is_unfit) {
+            *noted = Some(self);
+        }
+    }
+
     /// Whether only librdkafka can read what is there.
     pub(super) fn is_unfit(&self) -> bool {
         matches!(self, Self::OldFormat { .. })

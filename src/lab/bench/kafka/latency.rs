@@ -6,7 +6,6 @@
 //! is for whoever waits for the hits (no coordinated omission). So that the generator costs next to
 //! nothing, it sends whole batches, compressed long before, as a producer made them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,26 +16,21 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde::Deserialize;
 
 use super::client::{Client, WholeBatch};
-use super::stage::Job;
+use super::stage::Crew;
 use super::topic::MadeTopic;
-use super::{PATIENCE, TurnFault};
+use super::{KafkaOptions, PATIENCE, TurnFault};
 use crate::lab::bench::harness::TurnError;
-use crate::lab::bench::traffic::orientation;
 use crate::pipeline::WorkerOutput;
 use crate::snapshot::SnapshotReader;
 use crate::source::consumer_config;
 
-/// At which rate, for how long, by how many.
+/// At which rate, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LatencyOptions {
     /// Records a second.
     pub rate: f64,
     /// How long records are sent.
     pub lasts: Duration,
-    /// Workers.
-    pub workers: usize,
-    /// Whether each of them fetches on a thread of its own.
-    pub fetch_thread: bool,
 }
 
 /// What came of it. Milliseconds.
@@ -64,44 +58,27 @@ pub fn latency(
     topic: &MadeTopic,
     stock: &MadeTopic,
     snapshots: &SnapshotReader,
-    options: LatencyOptions,
+    (workers, options): (&KafkaOptions, LatencyOptions),
 ) -> Result<LatencyResult, TurnError> {
     let batches = Client::connect(stock.cluster(), stock.name())?.batches()?;
     let schedule = Schedule::new(&batches, topic.options().partitions, options);
     let planted = stock.planted() * schedule.walks;
     let (stop, ready) = (AtomicBool::new(false), AtomicBool::new(false));
-    let orientation = Arc::new(orientation());
-    thread::scope(|scope| {
-        let workers = (0..options.workers).map(|member| {
-            let job = Job {
-                topic,
-                group: topic.group("latency", 0),
-                member,
-                fetch_thread: options.fetch_thread,
-                snapshots: snapshots.clone(),
-                orientation: Arc::clone(&orientation),
-            };
-            let (stop, ready) = (&stop, &ready);
-            scope.spawn(move || {
-                let ended = job.run(stop, &mut |output| {
-                    if matches!(output, WorkerOutput::State { assigned: 1.., .. }) {
-                        ready.store(true, Ordering::Relaxed);
-                    }
-                });
-                // Without one of them the others need not go on.
-                let ended = ended.inspect_err(|_| stop.store(true, Ordering::Relaxed));
-                ended.map_err(|error| error.to_string())
-            })
-        });
-        let workers: Vec<_> = workers.collect();
-        let work = (batches.as_slice(), planted);
-        let measured = measure(topic, work, schedule, (&stop, &ready));
-        stop.store(true, Ordering::Relaxed);
-        for worker in workers {
-            worker.join().map_err(|_| "a worker panicked")??;
-        }
-        measured
-    })
+    let crew = Crew {
+        topic,
+        group: topic.group("latency", 0),
+        snapshots: snapshots.clone(),
+        options: workers,
+    };
+    crew.work(
+        &stop,
+        |_, output| {
+            if matches!(output, WorkerOutput::State { assigned: 1.., .. }) {
+                ready.store(true, Ordering::Relaxed);
+            }
+        },
+        || measure(topic, (&batches, planted), schedule, (&stop, &ready)),
+    )
 }
 
 /// Sends batches by the schedule and reads the hits that are planted in them at the same time.
@@ -309,8 +286,6 @@ mod tests {
         let options = LatencyOptions {
             rate: 1000.0,
             lasts: Duration::from_millis(9),
-            workers: 1,
-            fetch_thread: false,
         };
         // Two walks of eight records, batches in turn to two partitions.
         let schedule = Schedule::new(&batches, 2, options);

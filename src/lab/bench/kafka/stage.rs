@@ -21,14 +21,8 @@ use crate::source::{KafkaReaderOptions, open};
 /// What all turns have in common.
 pub(super) struct Stage<'a> {
     topic: &'a MadeTopic,
-    /// Hits that are planted in the topic.
-    planted: u64,
-    /// Bytes of the values of its records.
-    bytes: u64,
     snapshots: SnapshotReader,
-    workers: usize,
-    fetch_thread: bool,
-    orientation: Arc<Orientation>,
+    options: &'a KafkaOptions,
 }
 
 /// What a worker says.
@@ -39,8 +33,6 @@ enum Said {
     Acknowledged(u64),
     /// It committed.
     Committed,
-    /// It has ended: it left so many messages unacknowledged, or failed.
-    Ended(Result<usize, String>),
 }
 
 impl<'a> Stage<'a> {
@@ -48,16 +40,12 @@ impl<'a> Stage<'a> {
     pub(super) fn new(
         topic: &'a MadeTopic,
         snapshots: &SnapshotReader,
-        options: &KafkaOptions,
+        options: &'a KafkaOptions,
     ) -> Self {
         Self {
             topic,
-            planted: topic.planted(),
-            bytes: topic.bytes(),
             snapshots: snapshots.clone(),
-            workers: options.workers,
-            fetch_thread: options.fetch_thread,
-            orientation: Arc::new(orientation()),
+            options,
         }
     }
 
@@ -65,42 +53,32 @@ impl<'a> Stage<'a> {
     pub(super) fn turn(&self, turn: usize, clock: &mut Clock<'_>) -> Result<Work, TurnError> {
         let stop = AtomicBool::new(false);
         let (sender, said) = channel();
-        thread::scope(|scope| {
-            for member in 0..self.workers {
-                let (sender, stop) = (sender.clone(), &stop);
-                let job = Job {
-                    topic: self.topic,
-                    group: self.topic.group("gannet", turn),
-                    member,
-                    fetch_thread: self.fetch_thread,
-                    snapshots: self.snapshots.clone(),
-                    orientation: Arc::clone(&self.orientation),
-                };
-                scope.spawn(move || {
-                    let ended = job.run(stop, &mut |output| {
-                        if let Some(said) = Said::of(&output) {
-                            let _ = sender.send(said);
-                        }
-                    });
-                    let ended = ended.map_err(|error| error.to_string());
-                    let _ = sender.send(Said::Ended(ended));
-                });
-            }
-            let followed = self.follow(&said, &stop, clock);
-            stop.store(true, Ordering::Relaxed);
-            followed
-        })
+        let crew = Crew {
+            topic: self.topic,
+            group: self.topic.group("gannet", turn),
+            snapshots: self.snapshots.clone(),
+            options: self.options,
+        };
+        crew.work(
+            &stop,
+            move |_, output| {
+                if let Some(said) = Said::of(output) {
+                    let _ = sender.send(said);
+                }
+            },
+            || self.follow(&said, &stop, clock),
+        )
     }
 
-    /// Follows the workers until all is done.
+    /// Follows the workers until all have ended.
     fn follow(
         &self,
         said: &Receiver<Said>,
         stop: &AtomicBool,
         clock: &mut Clock<'_>,
     ) -> Result<Work, TurnError> {
-        let (mut records, mut hits, mut done) = (0, 0, 0);
-        while done < self.workers {
+        let (mut records, mut hits) = (0, 0);
+        loop {
             match said.recv_timeout(PATIENCE) {
                 Ok(Said::Records(more)) => {
                     if records == 0 {
@@ -118,18 +96,12 @@ impl<'a> Stage<'a> {
                         clock.stop();
                     }
                 }
-                Ok(Said::Ended(Ok(0))) => done += 1,
-                Ok(Said::Ended(Ok(left))) => {
-                    return Err(format!("{left} messages were not acknowledged").into());
-                }
-                Ok(Said::Ended(Err(error))) => return Err(error.into()),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    return Err(stuck(records, self.topic).into());
-                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => return Err(stuck(records, self.topic).into()),
             }
         }
-        if hits != self.planted {
-            let planted = self.planted;
+        let planted = self.topic.planted();
+        if hits != planted {
             return Err(TurnFault::Hits {
                 found: hits,
                 planted,
@@ -138,8 +110,8 @@ impl<'a> Stage<'a> {
         }
         Ok(Work {
             ops: records,
-            bytes: self.bytes,
-            answers: Some(self.bytes),
+            bytes: self.topic.bytes(),
+            answers: Some(self.topic.bytes()),
         })
     }
 }
@@ -164,27 +136,64 @@ impl Said {
     }
 }
 
-/// One worker on a topic, as in the daemon.
-pub(super) struct Job<'a> {
+/// Workers that do the whole job on a topic, as in the daemon, each on a thread of its own.
+pub(super) struct Crew<'a> {
     pub(super) topic: &'a MadeTopic,
     pub(super) group: String,
-    pub(super) member: usize,
-    pub(super) fetch_thread: bool,
     pub(super) snapshots: SnapshotReader,
-    pub(super) orientation: Arc<Orientation>,
+    pub(super) options: &'a KafkaOptions,
 }
 
-impl Job<'_> {
-    /// Works until `stop` is set; how many messages were left unacknowledged.
-    pub(super) fn run(
-        self,
+impl Crew<'_> {
+    /// Lets them work until `stop` is set, while `follow` goes on, which sets it when it ends, as does
+    /// a worker that fails. `report` is told what each of them reports, and is gone when all have ended.
+    ///
+    /// # Errors
+    /// When a worker fails or leaves messages unacknowledged; else what `follow` says.
+    pub(super) fn work<T>(
+        &self,
+        stop: &AtomicBool,
+        report: impl Fn(usize, &WorkerOutput<'_>) + Clone + Send,
+        follow: impl FnOnce() -> Result<T, TurnError>,
+    ) -> Result<T, TurnError> {
+        let orientation = Arc::new(orientation());
+        thread::scope(|scope| {
+            let workers = (0..self.options.workers).map(|member| {
+                let (report, orientation) = (report.clone(), Arc::clone(&orientation));
+                scope.spawn(move || {
+                    let mut report = |output: WorkerOutput<'_>| report(member, &output);
+                    let ended = self.run(member, orientation, stop, &mut report);
+                    // Without one of them the others need not go on.
+                    let ended = ended.inspect_err(|_| stop.store(true, Ordering::Relaxed));
+                    ended.map_err(|error| error.to_string())
+                })
+            });
+            let workers: Vec<_> = workers.collect();
+            drop(report);
+            let followed = follow();
+            stop.store(true, Ordering::Relaxed);
+            for worker in workers {
+                match worker.join().map_err(|_| "a worker panicked")?? {
+                    0 => {}
+                    left => return Err(format!("{left} messages were not acknowledged").into()),
+                }
+            }
+            followed
+        })
+    }
+
+    /// One worker, until `stop` is set; how many messages were left unacknowledged.
+    fn run(
+        &self,
+        member: usize,
+        orientation: Arc<Orientation>,
         stop: &AtomicBool,
         report: &mut dyn FnMut(WorkerOutput<'_>),
     ) -> Result<usize, TurnError> {
         let cluster = self.topic.cluster();
         let reader = KafkaReaderOptions {
-            member: self.member,
-            fetch_thread: self.fetch_thread,
+            member,
+            fetch_thread: self.options.fetch_thread,
             ..reader_options(self.topic, cluster, &self.group)
         };
         let options = WorkerOptions {
@@ -195,13 +204,13 @@ impl Job<'_> {
             },
             dead: DeadConfig::default(),
             cluster: "bench".to_owned(),
-            orientation: self.orientation,
+            orientation,
             commits: true,
             watches: true,
             now: || EventTime::from_nanos(1_767_226_000_000_000_000),
         };
         let sink = KafkaSink::open(cluster)?;
-        let worker = Worker::new(open(&reader)?, sink, self.snapshots, options);
+        let worker = Worker::new(open(&reader)?, sink, self.snapshots.clone(), options);
         Ok(worker.run(stop, report)?)
     }
 }

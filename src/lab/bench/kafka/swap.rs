@@ -1,17 +1,15 @@
 //! A change of the snapshot under full load: how long a worker stands still, and how fast it is while
 //! the next one is built beside it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::stage::Job;
+use super::stage::Crew;
 use super::topic::MadeTopic;
 use super::{KafkaOptions, PATIENCE, stuck};
 use crate::lab::bench::harness::TurnError;
-use crate::lab::bench::traffic::orientation;
 use crate::pipeline::WorkerOutput;
 use crate::snapshot::{Publisher, Snapshot};
 
@@ -48,58 +46,36 @@ pub fn swap(
     next: impl FnOnce() -> Result<Snapshot, TurnError> + Send,
 ) -> Result<SwapResult, TurnError> {
     let stop = AtomicBool::new(false);
-    let orientation = Arc::new(orientation());
     let (sender, told) = channel();
-    thread::scope(|scope| {
-        let workers = (0..options.workers).map(|member| {
-            let job = Job {
-                topic,
-                group: topic.group("swap", 0),
+    let crew = Crew {
+        topic,
+        group: topic.group("swap", 0),
+        snapshots: publisher.reader(),
+        options,
+    };
+    let report = move |member, output: &WorkerOutput<'_>| {
+        if let WorkerOutput::Batch { stats, .. } = output {
+            // Whoever does not listen any more has seen enough.
+            let _ = sender.send(Done {
                 member,
-                fetch_thread: options.fetch_thread,
-                snapshots: publisher.reader(),
-                orientation: Arc::clone(&orientation),
-            };
-            let (sender, stop) = (sender.clone(), &stop);
-            scope.spawn(move || {
-                let ended = job.run(stop, &mut |output| {
-                    if let WorkerOutput::Batch { stats, .. } = output {
-                        let records = stats.streams.iter().map(|stream| stream.records).sum();
-                        let at = Instant::now();
-                        // Whoever does not listen any more has seen enough.
-                        let _ = sender.send(Done {
-                            member,
-                            at,
-                            records,
-                        });
-                    }
-                });
-                let ended = ended.inspect_err(|_| stop.store(true, Ordering::Relaxed));
-                ended.map_err(|error| error.to_string())
-            })
-        });
-        let workers: Vec<_> = workers.collect();
-        let mut followed = Followed::default();
-        let measured = (|| {
-            followed.until(&told, topic, &stop, topic.records() / 4)?;
-            let started = Instant::now();
-            let building = scope.spawn(|| {
-                let next = next();
-                next.map(|next| {
-                    publisher.publish(next);
-                    Instant::now()
-                })
-                .map_err(|error| error.to_string())
+                at: Instant::now(),
+                records: stats.streams.iter().map(|stream| stream.records).sum(),
             });
-            followed.until(&told, topic, &stop, topic.records())?;
+        }
+    };
+    crew.work(&stop, report, || {
+        let mut followed = Followed::default();
+        followed.until(&told, topic, topic.records() / 4)?;
+        let started = Instant::now();
+        thread::scope(|scope| {
+            let building = scope.spawn(|| {
+                publisher.publish(next().map_err(|error| error.to_string())?);
+                Ok::<_, String>(Instant::now())
+            });
+            followed.until(&told, topic, topic.records())?;
             let published = building.join().map_err(|_| "building panicked")??;
             Ok(followed.result(started, published))
-        })();
-        stop.store(true, Ordering::Relaxed);
-        for worker in workers {
-            worker.join().map_err(|_| "a worker panicked")??;
-        }
-        measured
+        })
     })
 }
 
@@ -116,7 +92,6 @@ impl Followed {
         &mut self,
         told: &Receiver<Done>,
         topic: &MadeTopic,
-        stop: &AtomicBool,
         records: u64,
     ) -> Result<(), TurnError> {
         while self.records < records {
@@ -128,9 +103,6 @@ impl Followed {
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     return Err(stuck(self.records, topic).into());
                 }
-            }
-            if stop.load(Ordering::Relaxed) {
-                return Err("a worker has failed".into());
             }
         }
         Ok(())

@@ -172,23 +172,21 @@ impl Fetcher {
             offset,
             fault,
         } = fault;
-        if let Some(partition) = self.partitions.get_mut(&place) {
+        let name = self.name(place);
+        let failures = self.partitions.get_mut(&place).map_or(0, |partition| {
             partition.wait(now);
-            // Told at once, though other partitions go on; then more and more rarely.
-            if partition.backoff.failures().is_power_of_two() {
-                tracing::warn!(
-                    topic = self
-                        .streams
-                        .get(usize::from(place.0.0))
-                        .map(|stream| &*stream.topic),
-                    partition = place.1,
-                    offset,
-                    error = &fault as &(dyn std::error::Error + 'static),
-                    "a batch cannot be read; its partition waits and is asked again"
-                );
-            }
+            partition.backoff.failures()
+        });
+        // Told at once, though other partitions go on; then more and more rarely.
+        if failures.is_power_of_two() {
+            tracing::warn!(
+                partition = name,
+                offset,
+                error = &fault as &(dyn std::error::Error + 'static),
+                "a batch cannot be read; its partition waits and is asked again"
+            );
         }
-        let place = self.name(place);
+        let place = name;
         self.note(match fault {
             BatchFault::Batch(BatchError::OldFormat { magic, .. }) => {
                 DirectError::OldFormat { place, magic }
